@@ -1,0 +1,6 @@
+"""`python -m pandatui` is `pandatui`."""
+
+from pandatui.cli import main
+
+if __name__ == "__main__":
+    main()
