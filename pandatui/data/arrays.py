@@ -1,0 +1,320 @@
+"""NPZ archives and folders of .npy files, read by our own few lines instead of np.load.
+
+np.load fills memory with whatever a header or an archive promises. Here a member's header is parsed by three
+regular expressions (no evaluation, no pickle, plain dtypes only), compared with the size that the archive's
+directory or the file system gives, and only then is an array made.
+"""
+
+from __future__ import annotations
+
+import math
+import re
+import struct
+import zipfile
+import zlib
+from collections.abc import Callable
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, replace
+from pathlib import Path
+from typing import IO, Any, BinaryIO
+
+import numpy as np
+
+from pandatui.data.dataset import Raw
+from pandatui.data.errors import DataError, listing, quote, show
+from pandatui.data.labels import order_classes
+from pandatui.data.opening import check_size, open_regular, reason
+from pandatui.data.standardise import Array, Progress, chunks
+
+MAGIC = b"\x93NUMPY"
+LONGEST_HEADER = 10_000
+MOST_AXES = 8
+BLOCK = 1 << 20
+
+DESCR = re.compile(r"""['"]descr['"]\s*:\s*(?:['"]([^'"]*)['"]|(\[))""")
+ORDER = re.compile(r"""['"]fortran_order['"]\s*:\s*(True|False)""")
+SHAPE = re.compile(r"""['"]shape['"]\s*:\s*\(([\d,\sL]*)\)""")
+PLAIN = re.compile(r"[<>=|]?(?:b1|[iu][1248]|f[248]|[US][1-9]\d{0,5})")
+NUMBERS = "biuf"
+
+# What reading a damaged or unusual archive may raise.
+BROKEN = (
+    zipfile.BadZipFile,
+    zlib.error,
+    EOFError,
+    OSError,
+    RuntimeError,
+    NotImplementedError,
+    ValueError,
+    MemoryError,
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Member:
+    """One array that can be read: where it is, how large it is, and how to open it."""
+
+    place: str
+    size: int
+    compressed: int
+    open: Callable[[], AbstractContextManager[IO[bytes]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Header:
+    """What a .npy header says, and how many bytes it takes itself."""
+
+    dtype: np.dtype[Any]
+    shape: tuple[int, ...]
+    fortran: bool
+    length: int
+
+    @property
+    def nbytes(self) -> int:
+        return math.prod(self.shape) * self.dtype.itemsize
+
+
+def read_header(stream: IO[bytes], place: str) -> Header:
+    """The header of a .npy stream. Raises DataError unless it names a plain dtype and a shape."""
+    start = stream.read(8)
+    if start[:6] != MAGIC:
+        raise DataError(f"{place}: expected an array in .npy format, found {quote(start)}")
+    if start[6:7] not in (b"\x01", b"\x02", b"\x03"):
+        raise DataError(f"{place}: expected .npy version 1 to 3, found {quote(start[6:])}")
+    form = "<H" if start[6] == 1 else "<I"
+    width = struct.calcsize(form)
+    raw_length = stream.read(width)
+    length = struct.unpack(form, raw_length)[0] if len(raw_length) == width else LONGEST_HEADER + 1
+    text = stream.read(min(length, LONGEST_HEADER)).decode("latin-1")
+    if length > LONGEST_HEADER or len(text) < length:
+        raise DataError(
+            f"{place}: expected a .npy header of up to {LONGEST_HEADER} bytes, found it cut or longer"
+        )
+    descr, order, shape = DESCR.search(text), ORDER.search(text), SHAPE.search(text)
+    if descr is None or order is None or shape is None:
+        raise DataError(
+            f"{place}: expected a .npy header with descr, fortran_order and shape, found {quote(text)}"
+        )
+    if descr[2] or not PLAIN.fullmatch(descr[1]):
+        kind = "a structured dtype" if descr[2] else "dtype " + quote(descr[1])
+        hint = " (Python objects; they are never unpickled)" if "O" in (descr[1] or "") else ""
+        raise DataError(
+            f"{place}: expected numbers of up to 64 bits, or strings as labels, found {kind}{hint}"
+        )
+    sizes = tuple(int(size[:20]) for size in re.findall(r"\d+", shape[1]))
+    if len(sizes) > MOST_AXES:
+        raise DataError(f"{place}: expected at most {MOST_AXES} axes, found {len(sizes)}")
+    return Header(np.dtype(descr[1]), sizes, order[1] == "True", len(start) + width + length)
+
+
+def read_array(member: Member, progress: Progress | None = None) -> Array:
+    """The member as an array of native byte order, C order. DataError comes before anything large."""
+    try:
+        with member.open() as stream:
+            header = read_header(stream, member.place)
+            check_size(member.place, header.nbytes, member.compressed)
+            if header.length + header.nbytes != member.size:
+                raise DataError(
+                    f"{member.place}: expected {header.nbytes} bytes for shape {header.shape} of "
+                    f"{header.dtype.name}, found {member.size - header.length}"
+                )
+            data = np.empty(header.nbytes, dtype=np.uint8)
+            view = data.data
+            done = 0
+            while done < len(view):
+                block = stream.read(min(BLOCK, len(view) - done))
+                if not block:
+                    raise DataError(f"{member.place}: expected {len(view)} bytes of data, found {done}")
+                view[done : done + len(block)] = block
+                done += len(block)
+                if progress is not None:
+                    progress("reading", done / len(view))
+            stream.read(1)  # the archive's checksum is compared at the end of the stream
+    except DataError:
+        raise
+    except BROKEN as error:
+        raise DataError(f"{member.place}: expected a readable array, found damage: {reason(error)}") from None
+    if header.dtype.kind == "b":
+        data = (data != 0).view(np.uint8)  # a byte other than 0 and 1 is true, as everywhere
+        header = replace(header, dtype=np.dtype(np.uint8))
+    array: Array = data.view(header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
+    native: Array = np.ascontiguousarray(array.astype(header.dtype.newbyteorder("="), copy=False))
+    return native
+
+
+def load_npz(path: Path, source: str, progress: Progress | None = None) -> Raw:
+    """An NPZ archive with X and y, or x_train, y_train and, if it has them, x_test and y_test."""
+    with open_regular(path) as file:
+        return from_archive(file, show(path), path.stem, source, progress)
+
+
+def from_archive(file: BinaryIO, place: str, name: str, source: str, progress: Progress | None = None) -> Raw:
+    """As load_npz, from an open file."""
+    try:
+        archive = zipfile.ZipFile(file)
+    except BROKEN as error:
+        raise DataError(f"{place}: expected an NPZ archive, found damage: {reason(error)}") from None
+    with archive:
+        members: dict[str, Member] = {}
+        for info in archive.infolist():
+            if not info.filename.endswith(".npy"):
+                continue
+            key = info.filename[: -len(".npy")]
+            if key.lower() in members:
+                raise DataError(f"{place}: expected one array named {quote(key.lower())}, found two")
+
+            def opened(info: zipfile.ZipInfo = info) -> AbstractContextManager[IO[bytes]]:
+                return archive.open(info)
+
+            members[key.lower()] = Member(
+                f"{place}, {quote(key)}", info.file_size, info.compress_size, opened
+            )
+        return _from_members(members, place, name, source, "NPZ", progress)
+
+
+def load_folder(path: Path, source: str, progress: Progress | None = None) -> Raw:
+    """A folder with X.npy and y.npy, or with x_train.npy and so on."""
+    members: dict[str, Member] = {}
+    for entry in sorted(path.iterdir()):
+        if entry.suffix == ".npy" and entry.stem.lower() in KEYS:
+
+            def opened(entry: Path = entry) -> AbstractContextManager[IO[bytes]]:
+                return open_regular(entry)
+
+            with open_regular(entry) as file:
+                size = file.seek(0, 2)
+            members[entry.stem.lower()] = Member(show(entry), size, size, opened)
+    return _from_members(members, show(path), path.resolve().name, source, "NPY folder", progress)
+
+
+KEYS = frozenset({"x", "y", "x_train", "y_train", "x_test", "y_test"})
+
+
+def _from_members(
+    members: dict[str, Member], place: str, name: str, source: str, kind: str, progress: Progress | None
+) -> Raw:
+    if {"x", "y"} <= members.keys():
+        keys = ("x", "y")
+    elif {"x_train", "y_train"} <= members.keys():
+        keys = ("x_train", "y_train")
+    else:
+        found = listing(members) or "no arrays"
+        raise DataError(f"{place}: expected arrays X and y, or x_train and y_train, found {found}")
+    own_test = keys == ("x_train", "y_train") and bool({"x_test", "y_test"} & members.keys())
+    if own_test and not {"x_test", "y_test"} <= members.keys():
+        raise DataError(f"{place}: expected x_test and y_test together, found one of them")
+    wanted = [*keys, *(("x_test", "y_test") if own_test else ())]
+    _check_headers([members[key] for key in wanted])
+    arrays = [read_array(members[key], progress) for key in wanted]
+    inputs, labels = arrays[0], arrays[1]
+    for index in range(0, len(arrays), 2):
+        check_inputs(arrays[index], members[wanted[index]].place)
+        _check_lengths(arrays[index], arrays[index + 1], place, wanted[index], wanted[index + 1])
+    if own_test and arrays[2].shape[1:] != inputs.shape[1:]:
+        raise DataError(
+            f"{place}: expected test rows of shape {inputs.shape[1:]}, found {arrays[2].shape[1:]}"
+        )
+    classes, codes = encode([(members[wanted[i]].place, arrays[i]) for i in range(1, len(arrays), 2)])
+    image = inputs.ndim >= 3
+    return Raw(
+        name=name,
+        source=source,
+        kind=kind,
+        inputs=inputs,
+        labels=codes[: len(labels)],
+        classes=classes,
+        features=() if image else tuple(f"x{column + 1}" for column in range(inputs.shape[1])),
+        image_shape=inputs.shape[1:] if image else None,
+        test_inputs=arrays[2] if own_test else None,
+        test_labels=codes[len(labels) :] if own_test else None,
+    )
+
+
+def _check_headers(members: list[Member]) -> None:
+    """All headers before any data: inputs (even places) hold numbers, and both sizes are true."""
+    for index, member in enumerate(members):
+        try:
+            with member.open() as stream:
+                header = read_header(stream, member.place)
+        except DataError:
+            raise
+        except BROKEN as error:
+            raise DataError(
+                f"{member.place}: expected a readable array, found damage: {reason(error)}"
+            ) from None
+        if index % 2 == 0 and header.dtype.kind not in NUMBERS:
+            raise DataError(f"{member.place}: expected numbers as inputs, found {header.dtype.name}")
+        check_size(member.place, header.nbytes, member.compressed)
+
+
+def check_inputs(inputs: Array, place: str) -> None:
+    if inputs.ndim < 2:
+        raise DataError(
+            f"{place}: expected (rows, features) or (rows, height, width), found shape {inputs.shape}"
+        )
+    if inputs.size == 0:
+        raise DataError(f"{place}: expected at least one row and one feature, found shape {inputs.shape}")
+    if inputs.dtype.kind != "f":
+        return
+    flat = inputs.reshape(len(inputs), -1)
+    for part in chunks(len(flat), flat.shape[1]):
+        if not np.isfinite(flat[part]).all():
+            row = part.start + int(np.argmax(~np.isfinite(flat[part]).all(axis=1)))
+            index = np.argwhere(~np.isfinite(inputs[row]))[0]
+            where = ", ".join(map(str, [row, *index.tolist()]))
+            value = inputs[row][tuple(index)].item()
+            raise DataError(f"{place}[{where}]: expected a finite number, found {value}")
+
+
+def _check_lengths(inputs: Array, labels: Array, place: str, x: str, y: str) -> None:
+    if labels.ndim == 0 or len(labels) != len(inputs):
+        found = len(labels) if labels.ndim else "a single value"
+        raise DataError(
+            f"{place}: expected as many labels in {y} as rows in {x}, {len(inputs)}, found {found}"
+        )
+
+
+def encode(labelled: list[tuple[str, Array]]) -> tuple[tuple[str, ...], Array]:
+    """Classes, and the labels of all arrays one after another as intp indices of them.
+
+    Each array is (rows,), (rows, 1) or one-hot (rows, classes), of integers, whole floats or strings.
+    """
+    flat = [_flat_labels(labels, place) for place, labels in labelled]
+    if len({array.dtype.kind in "US" for array in flat}) > 1:
+        raise DataError(
+            f"{labelled[1][0]}: expected labels as in the training part, found {flat[1].dtype.name}"
+        )
+    joined = np.concatenate(flat)
+    try:
+        distinct, first, codes = np.unique(joined, return_index=True, return_inverse=True)
+        texts = [_text(value) for value in distinct.tolist()]
+    except (ValueError, UnicodeError) as error:
+        raise DataError(
+            f"{labelled[0][0]}: expected readable labels, found damage: {reason(error)}"
+        ) from None
+    ends = np.cumsum([len(array) for array in flat])
+
+    def place(index: int) -> str:
+        row = int(first[index])
+        which = int(np.searchsorted(ends, row, side="right"))
+        return f"{labelled[which][0]}[{row - (int(ends[which - 1]) if which else 0)}]"
+
+    classes, order = order_classes(texts, len(joined), place)
+    return classes, order[codes.reshape(-1)].astype(np.intp)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _flat_labels(labels: Array, place: str) -> Array:
+    if labels.ndim == 1:
+        return labels
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        return labels.reshape(-1)
+    numbers = labels.ndim == 2 and labels.dtype.kind in NUMBERS
+    if numbers and bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()):
+        return np.asarray(labels.argmax(axis=1))
+    raise DataError(
+        f"{place}: expected labels (rows,), or one-hot (rows, classes), found shape {labels.shape}"
+    )
