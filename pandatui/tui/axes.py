@@ -181,6 +181,8 @@ def _log_ticks(scale: Scale, rows: int, gap: int) -> dict[int, str]:
 
 def _linear_ticks(scale: Scale, rows: int, gap: int) -> dict[int, str]:
     unit = _nice((scale.high - scale.low) * gap / max(rows - 1, 1))
+    if (scale.high - scale.low) / unit < 2 and gap > 1:
+        return _linear_ticks(scale, rows, gap - 1)
     decimals = max(0, -int(np.floor(np.log10(unit))))
     ticks: dict[int, str] = {}
     for multiple in range(int(np.ceil(scale.low / unit - 1e-9)), int(scale.high / unit + 1e-9) + 1):

@@ -143,9 +143,18 @@ def readings(chart: Chart, step: float) -> tuple[tuple[str, str], ...]:
     return tuple(read)
 
 
-def reading_text(chart: Chart, step: float) -> str:
-    """The readings in one line: "step 412 · epoch 10.3 · train 0.38 · dev 0.44 · α 0.316"."""
-    return " · ".join(f"{label} {value}" for label, value in readings(chart, step))
+def reading_text(chart: Chart, step: float, width: int | None = None) -> str:
+    """The readings in one line: "step 412 · epoch 10.3 · train 0.38 · dev 0.44 · α 0.316".
+
+    Where that is wider than `width` the epoch goes first, then the rate, then the step.
+    """
+    read = list(readings(chart, step))
+    for dispensable in ("epoch", "α", "step", ""):
+        line = " · ".join(f"{label} {value}" for label, value in read)
+        if width is None or len(line) <= width:
+            break
+        read = [(label, value) for label, value in read if label != dispensable]
+    return line
 
 
 def _bucket_at(train: Curve, step: float) -> float | None:

@@ -23,6 +23,11 @@ class Buckets:
     high: np.ndarray  # (n,) inf is kept: it leaves the top
 
 
+def dot_columns(shares: np.ndarray, dots: int) -> np.ndarray:
+    """The column of dots, 0 … dots − 1, in which each share of the view lies."""
+    return np.floor(shares * (dots - 1) + 0.5)
+
+
 def group_starts(keys: np.ndarray) -> np.ndarray:
     """Indices at which a run of equal keys starts."""
     return (
@@ -39,7 +44,7 @@ def buckets_in_view(chart: Chart, train: Curve, dots: int) -> Buckets:
     keep = _in_view(shares)
     shares, low, mean, high = shares[keep], low[keep], mean[keep], high[keep]
     if len(shares) > dots:
-        starts = group_starts(np.floor(shares * dots))
+        starts = group_starts(dot_columns(shares, dots))
         finite = np.isfinite(mean)
         counts = np.add.reduceat(finite.astype(np.float64), starts)
         sums = np.add.reduceat(np.where(finite, np.clip(mean, -1e100, 1e100), 0.0), starts)
@@ -97,7 +102,7 @@ def path(shares: np.ndarray, costs: np.ndarray, scale: Scale, width: int, height
     usable = np.isfinite(shares)
     shares, values = shares[usable], scale.across(np.asarray(costs, dtype=np.float64)[usable])
     shares, values = _cut(shares, values)
-    xs = np.floor(shares * (width - 1) + 0.5)
+    xs = dot_columns(shares, width)
     ys = scale.heights(values, height)
     new = np.ones(len(xs), dtype=bool)  # points on the dot of the one before add nothing but time
     new[1:] = (xs[1:] != xs[:-1]) | ~(ys[1:] == ys[:-1])
@@ -125,7 +130,7 @@ def extremes(shares: np.ndarray, costs: np.ndarray, columns: int) -> tuple[np.nd
     shares, costs = shares[keep], costs[keep]
     if len(shares) <= 2 * columns:
         return shares, costs
-    keys = np.floor(shares * columns)
+    keys = dot_columns(shares, 2 * columns) // 2
     chosen: set[int] = set()
     bounds = [*group_starts(keys).tolist(), len(keys)]
     for start, end in pairwise(bounds):
@@ -143,7 +148,7 @@ def band_dots(buckets: Buckets, scale: Scale, columns: int, height: int) -> list
     inside = (buckets.shares >= 0) & (buckets.shares <= 1) & ~np.isnan(buckets.low) & ~np.isnan(buckets.high)
     if not inside.any():
         return []
-    places = np.floor(buckets.shares[inside] * (2 * columns - 1) + 0.5) // 2
+    places = dot_columns(buckets.shares[inside], 2 * columns) // 2
     starts = group_starts(places)
     low = np.minimum.reduceat(np.clip(buckets.low[inside], -1e100, 1e100), starts)
     high = np.maximum.reduceat(np.clip(buckets.high[inside], -1e100, 1e100), starts)

@@ -92,7 +92,7 @@ def draw_mark_labels(scene: Scene) -> None:
     if not frame.top:
         return
     if chart.cursor is not None and (column := scene.column(chart.cursor)) is not None:
-        words = reading_text(chart, chart.cursor)
+        words = reading_text(chart, chart.cursor, frame.columns)
         start = max(frame.left, min(column - len(words) // 2, frame.right - len(words)))
         cells.write(start, 0, words[: frame.columns], scene.look.cursor)
         return
@@ -139,9 +139,9 @@ def _name(scene: Scene, words: str, end: tuple[float, float], ink: Ink, *, up: b
     frame = scene.frame
     column = int(columns_at(np.asarray(end[0]), frame))
     row = scene.row(end[1])
-    away = (-1, 1) if up else (1, -1)
-    shifts = [0, *(sign * n for n in (1, 2) for sign in away)]
-    spots = [(column + 2, row + shift) for shift in shifts]
+    away = -1 if up else 1
     edge = min(column, frame.right - 1) - len(words) + 1
-    spots += [(edge, row + sign * n) for n in (1, 2, 3, 4) for sign in away]
-    scene.cells.place(words, ink, spots, frame.area)
+    beside = [(column + 2, row + shift) for shift in (0, away, -away, 2 * away)]
+    for spots in (beside, *([(edge, row + sign * n) for n in (1, 2, 3, 4, 5)] for sign in (away, -away))):
+        if scene.cells.place(words, ink, spots, frame.area):
+            break
