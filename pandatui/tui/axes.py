@@ -102,8 +102,13 @@ class Scale:
     def row(self, cost: float, rows: int) -> int:
         return int(self.rows(np.asarray(cost, dtype=np.float64), rows))
 
+    def within(self, costs: np.ndarray) -> np.ndarray:
+        """Which costs lie between the limits; what is not finite does not."""
+        values = self.across(costs)
+        return (values >= self.low) & (values <= self.high)
+
     def holds(self, cost: float) -> bool:
-        return bool(np.isfinite(cost) and self.low <= float(self.across(np.asarray(cost))) <= self.high)
+        return bool(self.within(np.asarray(cost, dtype=np.float64)))
 
 
 def guessing_of(chart: Chart) -> float:

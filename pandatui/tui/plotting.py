@@ -126,9 +126,8 @@ def _draw_rate(scene: Scene) -> None:
     chart, frame, cells, look = scene.chart, scene.frame, scene.cells, scene.look
     row = frame.bottom
     cells.write(frame.left - 3, row, "α", look.accent)
-    steps = np.array(
-        [step_at(chart, frame.left + c, cells.width, cells.height) for c in range(frame.columns)]
-    )
+    columns = range(frame.left, frame.right)
+    steps = np.array([step_at(chart, column, cells.width, cells.height) for column in columns])
     now = _last_step(chart)
     rates = rate_at(chart, np.minimum(steps, now))
     rates[steps > now + (steps[-1] - steps[0]) / max(frame.columns - 1, 1)] = np.nan
@@ -163,7 +162,7 @@ def _draw_band(scene: Scene) -> None:
     for column, low, high in curves.band_dots(scene.buckets, scene.scale, frame.columns, scene.dots[1]):
         for cell in range(low // up, high // up + 1):
             character = _bar(max(low - up * cell, 0), min(high - up * cell, 3)) if look.unicode else ":"
-            scene.put(frame.left + column, frame.bottom - 1 - cell, character, look.band, FAINT)
+            scene.cells.put(frame.left + column, frame.bottom - 1 - cell, character, look.band, FAINT)
 
 
 @lru_cache(maxsize=16)
@@ -178,9 +177,9 @@ def _draw_curves(scene: Scene) -> None:
     traces = [(ABANDONED, t) for t in chart.abandoned] + [(GHOST, t) for t in chart.ghosts]
     for layer, trace in traces:
         shares, costs = curves.extremes(share_across(chart, bounded(trace.steps)), trace.costs, frame.columns)
-        costs = curves.smoothed(
-            costs, curves.window_in_columns(shares, frame.columns, chart.smoothing), log=chart.log_axis
-        )
+        window = curves.window_in_columns(shares, frame.columns, chart.smoothing)
+        costs = curves.smoothed(costs, window, log=chart.log_axis)
+        costs = np.where(scene.scale.within(costs), costs, np.nan)  # no dimmed line along the edges
         paths.append((layer, curves.path(shares, costs, scene.scale, across, up)))
     shares, costs = curves.extremes(
         share_across(chart, bounded(chart.dev_steps)), chart.dev_costs, frame.columns
@@ -227,12 +226,11 @@ def _draw_leaving(scene: Scene) -> None:
         outside = (costs > top) & (buckets.shares >= 0) & (buckets.shares <= 1)
         for column in columns_at(buckets.shares[outside], frame).tolist():
             scene.put(column, frame.top, look.pick("▲", "^"), ink)
-    if scene.chart.diverged_at is not None:
-        column_or_none = scene.column(scene.chart.diverged_at)
+    end = None if scene.chart.diverged_at is None else scene.column(scene.chart.diverged_at)
+    if end is not None:
         finite = scene.line[np.isfinite(scene.line)]
-        if column_or_none is not None:
-            row = scene.row(float(finite[-1])) if len(finite) else frame.top
-            scene.put(column_or_none, row, look.pick("✖", "X"), look.error)
+        row = scene.row(float(finite[-1])) if len(finite) else frame.top
+        scene.put(end, row, look.pick("✖", "X"), look.error)
 
 
 def _draw_cursor(scene: Scene, step: float) -> None:

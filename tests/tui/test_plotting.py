@@ -243,6 +243,11 @@ def test_ghosts_carry_their_name_and_abandoned_stretches_are_drawn():
     assert "left alone" not in "\n".join(text(falling(abandoned=(line,))))
 
 
+def test_a_dimmed_line_beyond_the_range_leaves_the_picture_alone():
+    line = Trace("", np.arange(1.0, 200), np.full(199, 1e-6))
+    assert text(falling(abandoned=(line,))) == text(falling())
+
+
 def test_a_name_from_a_file_never_breaks_a_cell():
     line = Trace("\x1b[31m竹\u0301\x00", np.arange(1.0, 200), np.full(199, 0.9))
     for strip in draw(falling(ghosts=(line,), x_label="竹 \x07"), 60, 14, DARK):
@@ -285,6 +290,7 @@ def test_drawing_twice_gives_the_same_and_leaves_nothing_behind():
 # -- the maps --
 
 
+@settings(deadline=None)
 @given(
     width=st.integers(1, 200),
     height=st.integers(1, 60),
@@ -309,6 +315,7 @@ def test_columns_rise_with_steps_and_end_at_the_edges():
     assert column_of(falling(), 401, 60) is None
 
 
+@settings(deadline=None)
 @given(step=st.floats(0, 2000))
 def test_epochs_and_steps_are_each_others_inverse(step: float):
     ragged = replace(EMPTY, epoch_steps=np.array([20.0, 40.0, 45.0, 50.0]), steps_per_epoch=7.0)
@@ -457,6 +464,7 @@ def test_every_small_size_is_drawn(unicode: bool):
                 assert sum(cell_len(segment.text) for segment in strip) == width
 
 
+@settings(deadline=None)
 @given(
     values=hnp.arrays(np.float64, st.integers(0, 50), elements=ANY),
     width=st.integers(0, 40),
@@ -466,6 +474,7 @@ def test_any_sparkline_is_as_wide_as_asked(values: np.ndarray, width: int, unico
     assert cell_len(sparkline(values, width, unicode)) == width
 
 
+@settings(deadline=None)
 @given(chart=charts(), step=ANY)
 def test_anything_can_be_read(chart: Chart, step: float):
     assert all(isinstance(part, str) for pair in readings(chart, step) for part in pair)
