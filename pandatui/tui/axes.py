@@ -119,21 +119,21 @@ def guessing_of(chart: Chart) -> float:
 def cost_scale(chart: Chart, line: np.ndarray, low: np.ndarray, high: np.ndarray, dev: np.ndarray) -> Scale:
     """The range that shows the curves in view and, while they are near it, the guessing line.
 
-    The curve decides; single mini-batches may reach a little further, but one outlier squashes nothing:
-    below to the band's first percentile and at most half the lowest cost, above to its 99th and the cut.
+    Above, every mini-batch counts up to the cut, so that a spike shows its height. Below, the curve decides:
+    the band adds its first percentile and at most half the lowest cost, lest one lucky batch squash the rest.
     """
     guessing = guessing_of(chart)
     cut = CUT * guessing
     curves = np.concatenate([line, dev])
     curves = np.clip(curves[np.isfinite(curves)], LEAST_COST, cut)
-    lows, highs = low[np.isfinite(low)], high[np.isfinite(high)]
+    lows, highs = low[np.isfinite(low)], high[~np.isnan(high)]
     if not len(curves):
         curves = np.array([guessing / 3, guessing])
     bottom, top = float(curves.min()), float(curves.max())
     if len(lows):
         bottom = min(bottom, max(float(np.percentile(lows, 1)), bottom / 2))
     if len(highs):
-        top = max(top, float(np.percentile(np.minimum(highs, cut), 99)))
+        top = max(top, min(float(highs.max()), cut))
     if top > guessing / 4:
         top = max(top, guessing)
     return _log_scale(bottom, top) if chart.log_axis else _linear_scale(bottom, top)
