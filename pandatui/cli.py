@@ -1,0 +1,294 @@
+"""The commands. What is heavy is imported inside them, so that `--help` and `--version` are instant."""
+
+import contextlib
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+from pandatui import __version__
+
+if TYPE_CHECKING:
+    from pandatui.training.setup import RunOptions
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+
+
+class _DefaultGroup(click.Group):
+    """A group whose first word may also be a file, or an option of the app itself: then the app is meant."""
+
+    def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
+        own = ("-h", "--help", "-V", "--version")
+        if not args or (args[0] not in self.commands and args[0] not in own):
+            args = ["watch", *args]
+        return super().parse_args(ctx, args)
+
+    def format_usage(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        formatter.write_usage("pandatui", "[RUN OPTIONS] | FILE | COMMAND [ARGS]...")
+
+    def format_options(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
+        self.format_commands(ctx, formatter)
+        watch = self.commands["watch"]
+        with formatter.section("Run options"):
+            rows = (p.get_help_record(ctx) for p in watch.params)
+            formatter.write_dl([row for row in rows if row is not None])
+        with formatter.section("Options"):
+            rows = (p.get_help_record(ctx) for p in self.get_params(ctx))
+            formatter.write_dl([row for row in rows if row is not None])
+
+
+def run_options(command: F) -> F:
+    """RUN OPTIONS: what a run is made of. The defaults in brackets are those of a run on `--data`."""
+    number = click.FLOAT
+    for option in reversed(
+        (
+            click.option(
+                "--data", metavar="NAME|FILE", help="Built-in set or data file. [the spirals lesson]"
+            ),
+            click.option("--label", metavar="COLUMN", help="The column to predict. [the last]"),
+            click.option(
+                "--drop", metavar="COLUMN", multiple=True, help="A column to leave out; repeatable."
+            ),
+            click.option(
+                "--standardise",
+                type=click.Choice(["auto", "column", "overall", "none"]),
+                help="Scale inputs by column, or images overall. [auto]",
+            ),
+            click.option("--hidden", metavar="UNITS", help="Hidden units, layer by layer. [64,32]"),
+            click.option(
+                "--activation",
+                type=click.Choice(["relu", "leaky_relu", "tanh", "sigmoid"]),
+                help="Of the hidden layers. [relu]",
+            ),
+            click.option(
+                "--batch-norm/--no-batch-norm", default=None, help="Batch norm before each activation. [on]"
+            ),
+            click.option(
+                "--optimizer",
+                type=click.Choice(["momentum", "adam", "rmsprop", "sgd"]),
+                help="The update rule. [momentum]",
+            ),
+            click.option("--learning-rate", type=number, help="α. [0.1; adam and rmsprop 0.001]"),
+            click.option(
+                "--momentum", type=number, help="β, the weight of the old average of gradients. [0.9]"
+            ),
+            click.option("--second-moment", type=number, help="β2 of rmsprop and adam. [0.999]"),
+            click.option("--decay", type=number, help="Learning-rate decay: α₀/(1 + decay·epoch). [0]"),
+            click.option("--l2", type=number, help="λ, the L2 penalty on weights. [0]"),
+            click.option("--batch-size", type=int, help="Examples in a mini-batch. [64]"),
+            click.option("--epochs", type=int, help="Passes over the training set. [60]"),
+            click.option("--seed", type=int, help="Of the start and the mini-batches. [1]"),
+            click.option("--split-seed", type=int, help="Of the split and of generated data. [0]"),
+            click.option("--dtype", type=click.Choice(["float32", "float64"]), help="[float32]"),
+            click.option("--name", help="What to call the session. [two words]"),
+            click.option("--sessions", metavar="DIR", help="Where sessions are kept."),
+        )
+    ):
+        command = option(command)
+    return command
+
+
+@click.group(
+    cls=_DefaultGroup,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 110},
+)
+@click.version_option(__version__, "-V", "--version", message="pandatui %(version)s")
+def cli() -> None:
+    """Watch one neural network learn in your terminal, and nudge its hyperparameters while it does.
+
+    Bare `pandatui` is the first lesson. With a data FILE it trains on that; with a session FILE it shows that.
+    """
+
+
+@cli.command(hidden=True)
+@click.argument("file", required=False)
+@run_options
+@click.option("--pace", metavar="N|max", help="Epochs a second. [built-in data 1, files max]")
+@click.option("--theme", help="Colours: panda-dark, panda-light, projector, or any of Textual's.")
+@click.option("--ascii", "ascii_only", is_flag=True, help="Draw with ASCII characters alone.")
+def watch(
+    file: str | None,
+    name: str | None,
+    sessions: str | None,
+    pace: str | None,
+    theme: str | None,
+    ascii_only: bool,
+    **settings: Any,
+) -> None:
+    """The interactive session."""
+    from pandatui.data import BUILT_IN
+    from pandatui.settings import load_settings
+
+    kept = load_settings()
+    session_file = None
+    if file is not None:
+        if settings["data"] is not None:
+            raise click.UsageError("expected either FILE or --data, found both")
+        if file.endswith(".json"):
+            session_file = Path(file)
+        elif file in BUILT_IN or Path(file).exists():
+            settings["data"] = file
+        else:
+            from pandatui.plain import plain
+
+            raise click.UsageError(f"{plain(repr(file))}: no such command or file; see pandatui --help")
+    options = _options(settings)
+    speed = _pace(pace)
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("the screen needs a terminal; without one use: pandatui train [RUN OPTIONS]")
+    from pandatui.sessions.store import check_name
+    from pandatui.tui.app import Start, run_app
+
+    if name is not None:
+        check_name(name)
+    start = Start(
+        options=options,
+        session_file=session_file,
+        folder=_folder(sessions, kept.sessions),
+        name=name,
+        pace=speed,
+        theme=theme or kept.theme,
+        keys=kept.keys,
+        ascii_only=ascii_only,
+    )
+    sys.exit(run_app(start))
+
+
+@cli.command()
+@run_options
+@click.option(
+    "--nudge",
+    "nudges",
+    metavar="STEP:KNOB=VALUE",
+    multiple=True,
+    help="Turn a knob at a step; VALUE is a number, *0.5 or /2; repeatable.",
+)
+@click.option(
+    "--every", type=click.FloatRange(min=0.05), default=5.0, help="Seconds between lines off a terminal. [5]"
+)
+@click.option("--json", "as_json", is_flag=True, help="The result as one JSON object on stdout.")
+def train(
+    name: str | None,
+    sessions: str | None,
+    nudges: tuple[str, ...],
+    every: float,
+    as_json: bool,
+    **settings: Any,
+) -> None:
+    """Train without a screen; save the session and report."""
+    from pandatui import report
+    from pandatui.sessions import Recorder, Store
+    from pandatui.sessions.recorder import Identity
+    from pandatui.settings import load_settings
+    from pandatui.training import Driver, PlannedNudge, Run
+    from pandatui.training.setup import prepare
+
+    options = _options(settings, plan=tuple(PlannedNudge.parse(text) for text in nudges))
+    config, dataset = prepare(options, report.LoadProgress())
+    store = Store(_folder(sessions, load_settings().sessions))
+    driver = Driver(Run(config, dataset))
+    identity = Identity.new(name or store.new_name())
+    recorder = Recorder(driver, store, identity)
+    if store.path(identity.name).exists():
+        raise click.UsageError(f"session {identity.name!r} exists in {store.folder}: expected a new --name")
+    sys.exit(report.train(driver, recorder, every=every, as_json=as_json))
+
+
+@cli.command()
+@click.argument("source", required=False, metavar="[NAME or FILE]")
+@click.option("--label", metavar="COLUMN", help="The column to predict. [the last]")
+@click.option("--drop", metavar="COLUMN", multiple=True, help="A column to leave out; repeatable.")
+def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
+    """List the built-in data sets, or say what a file would load as."""
+    from pandatui import report
+    from pandatui.data import BUILT_IN, inspect
+
+    if source is None:
+        click.echo(report.data_list(dict(BUILT_IN)))
+    else:
+        found = inspect(source, label=label, drop=drop, progress=report.LoadProgress())
+        click.echo(report.data_text(found, label, drop))
+
+
+def _options(settings: dict[str, Any], **more: Any) -> "RunOptions":
+    from pandatui.training.setup import RunOptions, parse_hidden
+
+    hidden = settings.pop("hidden")
+    return RunOptions(**settings, **more, hidden=None if hidden is None else parse_hidden(hidden))
+
+
+def _folder(option: str | None, kept: str | None) -> Path:
+    import os
+
+    from pandatui.sessions.store import sessions_folder
+
+    environ = dict(os.environ)
+    if kept and "PANDATUI_SESSIONS" not in environ:
+        environ["PANDATUI_SESSIONS"] = kept
+    return sessions_folder(option, environ)
+
+
+def _pace(text: str | None) -> float | None | str:
+    """None where nothing was said, "max", or epochs a second."""
+    if text is None or text == "max":
+        return text
+    with contextlib.suppress(ValueError):
+        if 0 < (pace := float(text)) <= 1e6:
+            return pace
+    raise click.UsageError(f"pace {text!r}: expected epochs a second, such as 2, or max")
+
+
+def main() -> None:
+    """Run a command; every foreseen error is one line on stderr and status 2, an unforeseen one status 70."""
+    try:
+        cli.main(standalone_mode=False)
+    except click.exceptions.Exit as done:
+        sys.exit(done.exit_code)
+    except click.Abort:
+        sys.exit(INTERRUPTED)
+    except click.ClickException as error:
+        sys.exit(_refuse(error.format_message()))
+    except BrokenPipeError:  # `pandatui … | head`: whoever read has seen enough
+        sys.stderr.close()
+        sys.exit(0)
+    except KeyboardInterrupt:
+        sys.exit(INTERRUPTED)
+    except OSError as error:
+        where = f"{error.filename!r}: " if error.filename else ""
+        sys.exit(_refuse(f"{where}{error.strerror or error}"))
+    except ValueError as error:
+        if not _foreseen(error):
+            raise SystemExit(_internal(error)) from error
+        sys.exit(_refuse(str(error)))
+    except Exception as error:
+        raise SystemExit(_internal(error)) from error
+
+
+def _foreseen(error: ValueError) -> bool:
+    """Whether it is one of ours: bad data, settings, sessions, names."""
+    from pandatui.data import DataError
+    from pandatui.sessions import SessionError
+    from pandatui.sessions.store import NameRefused
+    from pandatui.settings import SettingsError
+    from pandatui.training import ConfigError
+
+    return isinstance(error, DataError | ConfigError | SessionError | SettingsError | NameRefused)
+
+
+def _refuse(message: str) -> int:
+    from pandatui.plain import plain
+
+    print(f"pandatui: {plain(message, 1000)}", file=sys.stderr)
+    return USAGE
+
+
+def _internal(error: Exception) -> int:
+    import traceback
+
+    traceback.print_exception(error)
+    print(f"pandatui: internal error: {type(error).__name__}; please report it", file=sys.stderr)
+    return INTERNAL

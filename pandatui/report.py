@@ -1,0 +1,227 @@
+"""Headless output: progress, summaries and JSON. Data go to stdout, talk to stderr."""
+
+import json
+import math
+import os
+import shlex
+import signal
+import sys
+import threading
+import time
+from collections.abc import Callable
+from types import FrameType
+from typing import Any, TextIO
+
+from pandatui.data import Inspection
+from pandatui.plain import plain
+from pandatui.sessions import Recorder, Session
+from pandatui.sessions.schema import from_number
+from pandatui.training import Driver
+from pandatui.training.events import Diverged, Fact, Failed, Finished, Recorded, Refused, WorseThanGuessing
+from pandatui.training.snapshot import Snapshot, View
+from pandatui.training.words import cost, duration, plural, sentence
+
+OK, USAGE, DIVERGED, INTERNAL = 0, 2, 6, 70
+SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+_NO_VIEW = View(buckets=1)
+_SHOWN = 20  # classes and columns listed by name
+
+
+def say(text: str) -> None:
+    """A line of talk, on stderr."""
+    print(plain(text, 2000), file=sys.stderr)
+
+
+class LoadProgress:
+    """Shows what a long load is doing, once it has taken more than a second."""
+
+    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
+        self._stream = stream or sys.stderr
+        self._clock = clock
+        self._start = clock()
+        self._shown = 0.0
+
+    def __call__(self, what: str, fraction: float) -> None:
+        now = self._clock()
+        if now - self._start < 1 or (now - self._shown < 1 and fraction < 1):
+            return
+        self._shown = now
+        print(f"{plain(what)} {fraction:.0%}", file=self._stream, flush=True)
+
+
+def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) -> int:
+    """Train to the end without a screen, save, and report. Returns the exit status."""
+    done = threading.Event()
+    caught: list[int] = []
+    messages: list[str] = []
+
+    def hear(fact: Fact) -> None:
+        if isinstance(fact, Recorded | Refused | WorseThanGuessing | Diverged):
+            messages.append(sentence(fact))
+        if isinstance(fact, Finished | Diverged | Failed):
+            done.set()
+
+    def stop(number: int, frame: FrameType | None) -> None:
+        caught.append(number)
+        done.set()
+
+    before = {each: signal.signal(each, stop) for each in SIGNALS}
+    try:
+        driver.subscribe(hear)
+        recorder.start()
+        driver.start()
+        _follow(driver, recorder, done, messages, every)
+        driver.close()
+        session = recorder.close(evaluate=driver.failure is None)
+    finally:
+        for each, handler in before.items():
+            signal.signal(each, handler)
+    _end(recorder, messages)
+    if as_json:
+        print(json.dumps(summary(session, recorder.path)))
+    else:
+        print(summary_text(session))
+    if driver.failure is not None:
+        say(f"pandatui: {sentence(Failed(driver.failure))}; saved as {recorder.path}")
+        return INTERNAL
+    if caught:
+        return 128 + caught[0]
+    return DIVERGED if session.status == "diverged" else OK
+
+
+def _follow(
+    driver: Driver, recorder: Recorder, done: threading.Event, messages: list[str], every: float
+) -> None:
+    """Show progress until the run is over: a bar on a terminal, lines elsewhere."""
+    terminal = sys.stderr.isatty()
+    problem = ""
+    while not done.wait(0.2 if terminal else every):
+        try:
+            snapshot = driver.snapshot(_NO_VIEW, timeout=10)
+        except TimeoutError:
+            continue
+        while messages:
+            _show_line(messages.pop(0), terminal)
+        if recorder.problem != problem:
+            problem = recorder.problem
+            _show_line(problem or "saving again", terminal)
+        if terminal:
+            print(f"\r\x1b[2K{bar(snapshot)}", end="", file=sys.stderr, flush=True)
+        else:
+            say(progress_line(snapshot))
+
+
+def _show_line(text: str, terminal: bool) -> None:
+    if terminal:
+        print("\r\x1b[2K", end="", file=sys.stderr)
+    say(text)
+
+
+def _end(recorder: Recorder, messages: list[str]) -> None:
+    if sys.stderr.isatty():
+        print("\r\x1b[2K", end="", file=sys.stderr)
+    while messages:
+        say(messages.pop(0))
+    if recorder.problem:
+        say(recorder.problem)
+
+
+def progress_line(snapshot: Snapshot) -> str:
+    """epoch 12/60 · step 3,400 · train 0.38 · dev 0.44 (85.0 % right) · 9,100 steps/s."""
+    parts = [f"epoch {snapshot.epoch}/{snapshot.target_epochs}", f"step {snapshot.steps:,}"]
+    if not math.isnan(snapshot.train_cost):
+        parts.append(f"train {cost(snapshot.train_cost)}")
+    if not math.isnan(snapshot.dev_cost):
+        parts.append(f"dev {cost(snapshot.dev_cost)} ({snapshot.dev_accuracy:.1%} right)")
+    if snapshot.steps_per_second:
+        parts.append(f"{snapshot.steps_per_second:,.0f} steps/s")
+    return " · ".join(parts)
+
+
+def bar(snapshot: Snapshot, width: int = 24) -> str:
+    """The same behind a bar, cut to the terminal's width."""
+    filled = int(width * min(1.0, snapshot.place / max(1, snapshot.target_epochs)))
+    utf8 = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
+    full, rest = ("━", "╌") if utf8 else ("#", ".")
+    try:
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+    except OSError:
+        columns = 80
+    return f"{full * filled}{rest * (width - filled)} {progress_line(snapshot)}"[: columns - 1]
+
+
+def summary(session: Session, path: str) -> dict[str, Any]:
+    """The object of `--json`; numbers that JSON does not know are strings."""
+    result = session.result
+    return {
+        "session": path,
+        "status": session.status,
+        "steps": session.steps,
+        "epochs": session.epochs,
+        "train_cost": result.train_cost,
+        "dev_cost": result.dev_cost,
+        "dev_accuracy": result.dev_accuracy,
+        "best_dev_cost": result.best_dev_cost,
+        "test_accuracy": result.test_accuracy,
+        "seconds": session.seconds,
+        "steps_per_second": round(session.steps / session.seconds, 1) if session.seconds else None,
+        "weights_sha256": result.weights_sha256,
+        "costs_sha256": result.costs_sha256,
+    }
+
+
+def summary_text(session: Session) -> str:
+    """What a person wants to know at the end, on a few lines."""
+    result = session.result
+    lines = [
+        f"{plain(session.name)}: {session.status} after {plural(session.epochs, 'epoch')}, "
+        f"{plural(session.steps, 'step')}, {duration(session.seconds)}"
+    ]
+    if result.best_dev_cost is not None:
+        lines.append(
+            f"best dev cost  {cost(from_number(result.best_dev_cost))} at epoch {result.best_epoch} "
+            f"({from_number(result.best_dev_accuracy):.1%} right)"
+        )
+    if result.dev_cost is not None:
+        lines.append(
+            f"last dev cost  {cost(from_number(result.dev_cost))} ({from_number(result.dev_accuracy):.1%} right)"
+        )
+    if result.test_accuracy is not None:
+        lines.append(f"test           {from_number(result.test_accuracy):.1%} right")
+    return "\n".join(lines)
+
+
+def data_list(built_in: dict[str, str]) -> str:
+    """The built-in sets, one a line."""
+    width = max(map(len, built_in))
+    return "\n".join(f"{name.ljust(width)}  {what}" for name, what in built_in.items())
+
+
+def data_text(found: Inspection, label: str | None, drop: tuple[str, ...]) -> str:
+    """What a source would load as, and the command that trains on it."""
+    image = f", images of {'×'.join(map(str, found.image_shape))}" if found.image_shape else ""
+    test = "its own test set" if found.own_test else "split 80/10/10, stratified"
+    total = sum(found.counts)
+    lines = [
+        f"{plain(found.name)}: {found.kind}",
+        f"rows      {found.train_rows:,} train, {found.dev_rows:,} dev, {found.test_rows:,} test ({test})",
+        f"features  {found.n_features:,}{image}, standardised: {found.standardisation}",
+        f"classes   {len(found.classes)}: "
+        + ", ".join(
+            f"{plain(name, 40)} {count / total:.1%}"
+            for name, count in list(zip(found.classes, found.counts, strict=True))[:_SHOWN]
+        )
+        + (" …" if len(found.classes) > _SHOWN else ""),
+    ]
+    if found.constant:
+        shown = ", ".join(plain(each, 40) for each in found.constant[:_SHOWN])
+        lines.append(
+            f"constant  {len(found.constant)} columns: {shown}{' …' if len(found.constant) > _SHOWN else ''}"
+        )
+    lines += [f"note      {plain(warning)}" for warning in found.warnings]
+    command = ["pandatui", "--data", found.source]
+    command += ["--label", label] if label is not None else []
+    for column in drop:
+        command += ["--drop", column]
+    lines.append(f"train on it with: {plain(shlex.join(command), 1000)}")
+    return "\n".join(lines)

@@ -1,0 +1,186 @@
+"""The session file: its fields, its one way to JSON and back, and the hash that makes an edit visible.
+
+Numbers that JSON does not know are the strings "NaN", "Infinity" and "-Infinity". `integrity` is the SHA-256 of the
+canonical JSON (sorted keys, no spaces) of all else.
+"""
+
+import hashlib
+import math
+from collections.abc import Iterable
+from typing import Annotated, Any, Literal
+
+import msgspec
+from msgspec import Meta, Struct
+
+FORMAT = "pandatui-session"
+VERSION = 1
+MAX_BYTES = 64 * 1024 * 1024
+
+Special = Literal["NaN", "Infinity", "-Infinity"]
+Number = float | Special
+Count = Annotated[int, Meta(ge=0, le=2**53)]
+Text = Annotated[str, Meta(max_length=4096)]
+Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
+
+
+class SessionError(ValueError):
+    """A file that is no session, or a damaged one: one line that says where and what was expected."""
+
+
+class EventRecord(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    id: Count
+    step: Count
+    kind: Text
+    seconds: float
+    knob: Text | None = None
+    before: float | None = msgspec.field(default=None, name="from")
+    after: float | None = msgspec.field(default=None, name="to")
+    by: Text | None = None
+    nudge: Count | None = None
+    epochs: Count | None = None
+    text: Text | None = None
+    back_to: Count | None = None
+    undone_by: Count | None = None
+
+
+class Statistics(Struct, forbid_unknown_fields=True):
+    kind: Literal["column", "overall", "none"]
+    mean: list[float]
+    scale: list[float]
+
+
+class DataRecord(Struct, forbid_unknown_fields=True):
+    name: Text
+    source: Text
+    sha256: Sha256
+    train_rows: Count
+    dev_rows: Count
+    test_rows: Count
+    features: Count
+    image_shape: list[Count] | None
+    classes: list[Text]
+    statistics: Statistics
+
+
+class Blocks(Struct, forbid_unknown_fields=True):
+    """min, mean and max of each `size` values in turn; `h` is the hash chain after each, for train costs."""
+
+    size: Count
+    min: list[Number]
+    mean: list[Number]
+    max: list[Number]
+    h: list[Sha256] = []
+
+
+class Values(Struct, forbid_unknown_fields=True):
+    """All values in `first` while they are few; else the first, the last, and blocks over the whole."""
+
+    first: list[Number]
+    last: list[Number] = []
+    blocks: Blocks | None = None
+
+
+class Curves(Struct, forbid_unknown_fields=True):
+    train: Values
+    dev_step: Values
+    dev_cost: Values
+    dev_accuracy: Values
+
+
+class Result(Struct, forbid_unknown_fields=True):
+    train_cost: Number | None
+    best_epoch: Count | None
+    best_dev_cost: Number | None
+    best_dev_accuracy: Number | None
+    dev_cost: Number | None
+    dev_accuracy: Number | None
+    test_cost: Number | None
+    test_accuracy: Number | None
+    weights_sha256: Sha256
+    costs_sha256: Sha256
+
+
+class Parent(Struct, forbid_unknown_fields=True, omit_defaults=True):
+    id: Text | None = None
+    name: Text | None = None
+    step: Count | None = None
+    study: Text | None = None
+    trial: Count | None = None
+
+
+class Session(Struct, forbid_unknown_fields=True):
+    format: Literal["pandatui-session"]
+    version: Literal[1]
+    id: Text
+    name: Text
+    created: Text
+    status: Literal["running", "stopped", "finished", "diverged"]
+    environment: dict[str, str | int]
+    config: dict[str, Any]
+    data: DataRecord
+    steps: Count
+    epochs: Count
+    seconds: float
+    events: list[EventRecord]
+    curves: Curves
+    result: Result
+    queue: list[dict[str, Any]]
+    parent: Parent | None
+    integrity: str = ""
+
+
+def to_number(value: float) -> Number:
+    """A float as it stands in a file."""
+    if math.isfinite(value):
+        return float(value)
+    return "NaN" if math.isnan(value) else ("Infinity" if value > 0 else "-Infinity")
+
+
+def from_number(value: Number | None) -> float:
+    """Its inverse; None is NaN."""
+    return float("nan") if value is None else float(value)
+
+
+def to_numbers(values: Iterable[float]) -> list[Number]:
+    """`to_number` of each; a whole array costs one look when all are finite."""
+    plain = list(values)
+    return list(plain) if all(map(math.isfinite, plain)) else [to_number(v) for v in plain]
+
+
+def integrity_of(plain: dict[str, Any]) -> str:
+    """SHA-256 of the canonical JSON of all keys but `integrity`."""
+    rest = {key: value for key, value in plain.items() if key != "integrity"}
+    return hashlib.sha256(msgspec.json.encode(rest, order="sorted")).hexdigest()
+
+
+def encode(session: Session) -> bytes:
+    """The file's bytes: readable by a person, one event a line, curves compact."""
+    plain = msgspec.to_builtins(session)
+    plain["integrity"] = integrity_of(plain)
+    parts = []
+    for key, value in plain.items():
+        if key == "events" and value:
+            body = b"[\n    " + b",\n    ".join(map(msgspec.json.encode, value)) + b"\n  ]"
+        elif key == "curves":
+            curves = (b'"%s": %s' % (k.encode(), msgspec.json.encode(v)) for k, v in value.items())
+            body = b"{\n    " + b",\n    ".join(curves) + b"\n  }"
+        else:
+            body = msgspec.json.format(msgspec.json.encode(value), indent=2).replace(b"\n", b"\n  ")
+        parts.append(b'  "%s": %s' % (key.encode(), body))
+    return b"{\n" + b",\n".join(parts) + b"\n}\n"
+
+
+def decode(raw: bytes) -> tuple[Session, bool]:
+    """The session, and whether its integrity holds (False: it was edited). Raises SessionError."""
+    try:
+        plain = msgspec.json.decode(raw)
+        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
+            raise SessionError('not a pandatui session: expected "format": "pandatui-session"')
+        if isinstance(version := plain.get("version"), int) and version > VERSION:
+            raise SessionError(
+                f"version {version}: this pandatui reads up to version {VERSION}; use a newer one"
+            )
+        session = msgspec.convert(plain, Session)
+        return session, session.integrity == integrity_of(plain)
+    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
+        raise SessionError(f"not a session as expected: {str(error)[:300]}") from None

@@ -1,0 +1,166 @@
+"""The sessions folder: where it is, what names are allowed, and files that are always whole."""
+
+import os
+import re
+import secrets
+import tempfile
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import platformdirs
+
+from pandatui.sessions.schema import MAX_BYTES, Session, SessionError, decode
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
+_ADJECTIVES = ["able", "bold", "brave", "bright", "calm", "clever", "cosy", "curious", "deft", "eager", "fair", "fleet", "fond", "gentle", "glad", "happy", "keen", "kind", "light", "lively", "lucky", "merry", "mild", "modest", "neat", "nimble", "patient", "plucky", "proud", "quick", "quiet", "ready", "shy", "sleepy", "sly", "smart", "steady", "sunny", "swift", "tidy", "tender", "vivid", "warm", "wise", "witty", "young", "zesty"]
+_ANIMALS = ["badger", "bear", "beaver", "bison", "bobcat", "camel", "cat", "crane", "deer", "dingo", "dolphin", "eagle", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare", "hawk", "heron", "horse", "ibex", "jackal", "jay", "koala", "lark", "lemur", "lion", "llama", "lynx", "magpie", "marten", "mole", "moose", "newt", "otter", "owl", "panda", "puffin", "quail", "raven", "robin", "seal", "shrew", "sparrow", "squirrel", "stork", "swan", "tapir", "tiger", "toad", "turtle", "vole", "walrus", "weasel", "whale", "wolf", "wombat", "wren", "yak", "zebra"]
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """One file of the folder: a session and whether it is as written, or why it can't be read."""
+
+    path: Path
+    session: Session | None
+    edited: bool
+    problem: str
+
+
+class NameRefused(ValueError):
+    """A name that no file may have."""
+
+
+def check_name(name: str) -> str:
+    """The name itself if it may become a file's name; else NameRefused."""
+    if not _NAME.fullmatch(name) or name.endswith((".json", ".study", ".journal")):
+        raise NameRefused(
+            f"name {name!r}: expected up to 64 letters, digits, '-', '_' or '.', beginning with a letter or digit"
+        )
+    return name
+
+
+def sessions_folder(option: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
+    """--sessions, else PANDATUI_SESSIONS, else ./sessions if that folder exists, else the user's data folder."""
+    chosen = option or environ.get("PANDATUI_SESSIONS")
+    if chosen:
+        return Path(chosen)
+    if Path("sessions").is_dir():
+        return Path("sessions")
+    return Path(platformdirs.user_data_dir("pandatui", appauthor=False)) / "sessions"
+
+
+class Store:
+    """Reads and writes the sessions of one folder."""
+
+    def __init__(self, folder: Path) -> None:
+        self.folder = folder
+
+    def prepare(self) -> None:
+        """Make the folder if need be. Raises OSError."""
+        self.folder.mkdir(parents=True, exist_ok=True)
+
+    def path(self, name: str) -> Path:
+        return self.folder / f"{check_name(name)}.json"
+
+    def new_name(self) -> str:
+        """A name nobody has here yet, such as brave-otter."""
+        for _ in range(50):
+            name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_ANIMALS)}"
+            if not self.path(name).exists():
+                return name
+        return f"{name}-{secrets.token_hex(3)}"
+
+    def write(self, name: str, raw: bytes, *, new: bool = False) -> None:
+        """Replace the session's file in one stroke, or with `new` make it and raise FileExistsError if it is there."""
+        write_whole(self.path(name), raw, new=new)
+
+    def find(self, which: str | None) -> Path:
+        """A session by path, by name, or (None) the newest of the folder. Raises SessionError."""
+        if which is None:
+            found = self.newest_first()
+            if not found:
+                raise SessionError(f"no sessions in {self.folder} yet")
+            return found[0]
+        path = Path(which)
+        if path.suffix == ".json" or os.sep in which:
+            if not path.is_file():
+                raise SessionError(f"{which!r}: no such session file")
+            return path
+        try:
+            path = self.path(which)
+        except NameRefused as error:
+            raise SessionError(str(error)) from None
+        if not path.is_file():
+            raise SessionError(f"no session {which!r} in {self.folder}")
+        return path
+
+    def newest_first(self) -> list[Path]:
+        """The folder's session files by time of change; studies are left out."""
+        if not self.folder.is_dir():
+            return []
+        dated = []
+        for path in self.folder.glob("*.json"):
+            if path.name.endswith(".study.json"):
+                continue
+            try:
+                dated.append((path.stat().st_mtime_ns, path.name, path))
+            except OSError:  # it went away while we looked
+                continue
+        return [path for *_, path in sorted(dated, reverse=True)]
+
+    def list(self) -> list[Stored]:
+        """Every session of the folder, newest first; one that can't be read comes with the reason."""
+        return [self._stored(path) for path in self.newest_first()]
+
+    def _stored(self, path: Path) -> Stored:
+        try:
+            session, whole = read(path)
+            return Stored(path, session, edited=not whole, problem="")
+        except SessionError as error:
+            return Stored(path, None, edited=False, problem=str(error))
+
+
+def read(path: Path) -> tuple[Session, bool]:
+    """A session from its file, and whether its integrity holds. Raises SessionError with the file's name."""
+    try:
+        if not path.is_file():
+            raise SessionError("expected a regular file")
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+        if len(raw) > MAX_BYTES:
+            raise SessionError(f"larger than {MAX_BYTES // 2**20} MiB, which no session is")
+        return decode(raw)
+    except (SessionError, OSError) as error:
+        reason = error.strerror if isinstance(error, OSError) else str(error)
+        raise SessionError(f"{path.name!r}: {reason}") from None
+
+
+def write_whole(path: Path, raw: bytes, *, new: bool = False) -> None:
+    """Atomically: a temporary file in the same folder, fsync, replace, fsync of the folder. Raises OSError."""
+    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=".tmp", dir=path.parent)
+    try:
+        with os.fdopen(descriptor, "wb") as file:
+            file.write(raw)
+            file.flush()
+            os.fchmod(file.fileno(), 0o666 & ~_umask())
+            os.fsync(file.fileno())
+        if new:
+            os.link(temporary, path)
+            os.unlink(temporary)
+        else:
+            os.replace(temporary, path)
+    except BaseException:
+        Path(temporary).unlink(missing_ok=True)
+        raise
+    folder = os.open(path.parent, os.O_RDONLY)
+    try:
+        os.fsync(folder)
+    finally:
+        os.close(folder)
+
+
+def _umask() -> int:
+    mask = os.umask(0o077)
+    os.umask(mask)
+    return mask

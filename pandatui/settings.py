@@ -1,0 +1,62 @@
+"""Settings that a person keeps: config.toml in the user's config folder. Flags beat environment beats file beats default."""
+
+import re
+import tomllib
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import platformdirs
+
+_KINDS: dict[str, type] = {"theme": str, "keys": dict, "sessions": str}
+
+
+class SettingsError(ValueError):
+    """config.toml can't be used: one line that says where and what was expected."""
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """`keys` maps binding ids to keys, as Textual's key maps do."""
+
+    theme: str | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    sessions: str | None = None
+
+
+def settings_file() -> Path:
+    return Path(platformdirs.user_config_dir("pandatui", appauthor=False)) / "config.toml"
+
+
+def load_settings() -> Settings:
+    """The file's settings, or the defaults where there is none. Raises SettingsError."""
+    path = settings_file()
+    try:
+        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (FileNotFoundError, NotADirectoryError, PermissionError):
+        return Settings()
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
+        raise SettingsError(f"{path}: {error}") from None
+    for name, value in found.items():
+        if name not in _KINDS or not isinstance(value, _KINDS[name]):
+            expected = ", ".join(_KINDS)
+            raise SettingsError(f"{path}: {name!r}: expected one of {expected}, each of its own type")
+    keys = found.get("keys", {})
+    if not all(isinstance(key, str) for key in keys.values()):
+        raise SettingsError(f"{path}: 'keys': expected binding ids with the keys to press, as strings")
+    return Settings(**found)
+
+
+def remember_theme(name: str) -> None:
+    """Keep the theme for the next time, leaving the rest of the file as it is. Raises OSError."""
+    path = settings_file()
+    text = path.read_text(encoding="utf-8") if path.exists() else ""
+    line = f'theme = "{name}"'
+    if re.search(r"(?m)^theme\s*=.*$", text):
+        text = re.sub(r"(?m)^theme\s*=.*$", line, text, count=1)
+    else:
+        text = f"{line}\n{text}"  # at the top, before any table
+    path.parent.mkdir(parents=True, exist_ok=True)
+    temporary = path.with_suffix(".tmp")
+    temporary.write_text(text, encoding="utf-8")
+    temporary.replace(path)

@@ -1,0 +1,207 @@
+"""Driver: a thread around a Run.
+
+Commands are queued and drained between steps, so each has an exact step. Facts are pushed to subscribers,
+rarely. Numbers are pulled: `ask` runs a function between two steps and hands back what it returns.
+"""
+
+import threading
+import time
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Future
+from dataclasses import replace
+from typing import Any, TypeVar
+
+from pandatui.training.environment import pin_blas
+from pandatui.training.events import Command, Fact, Failed, Nudge
+from pandatui.training.run import Run
+from pandatui.training.snapshot import Snapshot, View, look
+
+T = TypeVar("T")
+
+GESTURE_SECONDS = 2.0
+_CATCH_UP = 0.25  # a slow machine falls behind the pace rather than rushing after it
+_RATE_WINDOW = 1.0  # seconds over which the speed is measured
+
+Subscriber = Callable[[Fact], None]
+
+
+class Driver:
+    """Owns a Run and the thread that steps it. `pace` is epochs a second, None as fast as it goes."""
+
+    def __init__(
+        self, run: Run, *, pace: float | None = None, clock: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._run = run
+        self._pace = pace
+        self._clock = clock
+        self._inbox: deque[Command | tuple[Callable[[Run], Any], Future[Any]]] = deque()
+        self._wake = threading.Event()
+        self._closing = False
+        self._subscribers: list[Subscriber] = []
+        self._thread = threading.Thread(target=self._main, name="pandatui-training", daemon=True)
+        self._seconds = 0.0
+        self._running_since: float | None = None
+        self._last_press: tuple[str, float] | None = None
+        self._due = 0.0
+        self._speed_mark = (0.0, 0)
+        self._speed = 0.0
+        self.failure: BaseException | None = None
+
+    # -- for any thread ----------------------------------------------------------------------------------
+
+    def start(self) -> None:
+        pin_blas()
+        self._thread.start()
+
+    def subscribe(self, subscriber: Subscriber) -> None:
+        """Call `subscriber` with every fact, in the training thread: it must be quick and must not raise."""
+        self._subscribers.append(subscriber)
+
+    def send(self, command: Command) -> None:
+        """Queue a command; it is carried out before the next step."""
+        if isinstance(command, Nudge):
+            now = self._clock()
+            last, self._last_press = self._last_press, (command.knob, now)
+            if last is not None and last[0] == command.knob and now - last[1] <= GESTURE_SECONDS:
+                command = replace(command, continues=True)
+        self._inbox.append(command)
+        self._wake.set()
+
+    def ask(self, question: Callable[[Run], T]) -> Future[T]:
+        """Have `question(run)` answered between two steps. After the end it is answered at once."""
+        answer: Future[T] = Future()
+        if self._thread.is_alive():
+            self._inbox.append((question, answer))
+            self._wake.set()
+            if self._thread.is_alive():
+                return answer
+            self._answer_the_rest()  # it ended between the two looks
+            return answer
+        self._answer(question, answer)
+        return answer
+
+    def snapshot(self, view: View, timeout: float = 0.25) -> Snapshot:
+        """A look at the run between two steps. Raises TimeoutError when a step takes longer than `timeout`."""
+
+        def taken(run: Run) -> Snapshot:
+            return replace(
+                look(run, view), seconds=self.seconds, pace=self._pace, steps_per_second=self._measured()
+            )
+
+        return self.ask(taken).result(timeout)
+
+    @property
+    def pace(self) -> float | None:
+        return self._pace
+
+    def set_pace(self, pace: float | None) -> None:
+        """Epochs a second from now on, None for as fast as it goes. It never changes a bit."""
+        self._pace = pace
+        self._due = self._clock()
+        self._wake.set()
+
+    @property
+    def seconds(self) -> float:
+        """Running time: the clock stands while the run is paused or has ended."""
+        since = self._running_since
+        return self._seconds + (self._clock() - since if since is not None else 0.0)
+
+    @property
+    def alive(self) -> bool:
+        return self._thread.is_alive()
+
+    def close(self, timeout: float | None = None) -> bool:
+        """Stop after the present step and wait for the thread. Returns whether it has ended."""
+        self._closing = True
+        self._wake.set()
+        if self._thread.ident is not None and self._thread is not threading.current_thread():
+            self._thread.join(timeout)
+        return not self._thread.is_alive()
+
+    def join(self, timeout: float | None = None) -> None:
+        """Wait until the thread has ended by itself or been closed."""
+        self._thread.join(timeout)
+
+    # -- the training thread -----------------------------------------------------------------------------
+
+    def _main(self) -> None:
+        try:
+            while not self._closing:
+                self._drain()
+                if not self._run.ready:
+                    self._stand_clock()
+                    self._wait(None)
+                elif (rest := self._until_due()) > 0:
+                    self._run_clock()
+                    self._wait(rest)
+                else:
+                    self._run_clock()
+                    self._push(self._run.step(self.seconds))
+        except BaseException as error:  # shown, saved and ended with status 70 by whoever owns the Driver
+            self.failure = error
+            self._push([Failed(error)])
+        finally:
+            self._stand_clock()
+            self._closing = True
+        self._answer_the_rest()
+
+    def _wait(self, seconds: float | None) -> None:
+        if not self._inbox and not self._closing:
+            self._wake.wait(seconds)
+        self._wake.clear()
+
+    def _drain(self) -> None:
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, tuple):
+                self._answer(*item)
+            else:
+                self._push(self._run.apply(item, self.seconds))
+
+    def _answer_the_rest(self) -> None:
+        while self._inbox:
+            item = self._inbox.popleft()
+            if isinstance(item, tuple):
+                self._answer(*item)
+
+    def _answer(self, question: Callable[[Run], Any], answer: Future[Any]) -> None:
+        try:
+            answer.set_result(question(self._run))
+        except Exception as error:  # belongs to the one who asked, not to the training
+            answer.set_exception(error)
+
+    def _push(self, facts: list[Fact]) -> None:
+        for fact in facts:
+            for subscriber in self._subscribers:
+                subscriber(fact)
+
+    def _until_due(self) -> float:
+        """Seconds until the next step is due at this pace; counts the step as taken when it is."""
+        if self._pace is None:
+            return 0.0
+        now = self._clock()
+        rest = self._due - now
+        if rest > 0:
+            return rest
+        run = self._run
+        interval = 1 / (self._pace * run.batches.steps_per_epoch(int(run.knobs["batch_size"])))
+        self._due = max(self._due + interval, now - _CATCH_UP)
+        return 0.0
+
+    def _run_clock(self) -> None:
+        if self._running_since is None:
+            self._running_since = self._clock()
+            self._speed_mark = (self._running_since, self._run.steps)
+
+    def _stand_clock(self) -> None:
+        self._seconds, self._running_since = self.seconds, None
+
+    def _measured(self) -> float:
+        """Steps a second over the last second or so."""
+        since, steps = self._speed_mark
+        now = self._clock()
+        if self._running_since is not None and now - since >= _RATE_WINDOW:
+            self._speed = (self._run.steps - steps) / (now - since)
+            self._speed_mark = (now, self._run.steps)
+        return self._speed

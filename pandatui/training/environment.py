@@ -1,0 +1,35 @@
+"""What the arithmetic ran on: bits may differ between BLAS kernels, thread counts and SIMD levels."""
+
+import platform
+from functools import cache
+from typing import Any
+
+import numpy as np
+from threadpoolctl import ThreadpoolController
+
+
+@cache
+def _controller() -> ThreadpoolController:
+    return ThreadpoolController()
+
+
+def pin_blas() -> None:
+    """One BLAS thread from here on: with two, a busy neighbour slows training and the bits depend on the count."""
+    _controller().limit(limits=1, user_api="blas")
+
+
+def describe() -> dict[str, Any]:
+    """Python, NumPy, BLAS, kernel, threads, SIMD level and kind of machine; nothing that names a person or a host."""
+    blas = next((lib for lib in _controller().info() if lib["user_api"] == "blas"), {})
+    config = np.show_config(mode="dicts")
+    simd = config.get("SIMD Extensions", {}).get("found", []) if isinstance(config, dict) else []
+    return {
+        "python": platform.python_version(),
+        "numpy": np.__version__,
+        "blas": f"{blas.get('internal_api', 'unknown')} {blas.get('version') or ''}".strip(),
+        "kernel": blas.get("architecture") or "unknown",
+        "threads": blas.get("num_threads") or 1,
+        "simd": simd[-1] if simd else "baseline",
+        "machine": platform.machine(),
+        "system": platform.system(),
+    }

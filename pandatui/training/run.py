@@ -1,0 +1,370 @@
+"""Run: one model's training as a pure, synchronous machine.
+
+The same config and the same commands at the same steps give the same bits. It knows no thread, file,
+clock or screen: running time comes in with each command, only to be put on record.
+"""
+
+import hashlib
+import math
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from pandatui.data import Dataset
+from pandatui.nn import Architecture, Learner, Network, Optimizer
+from pandatui.nn.schedules import base_for, rate_in_use
+from pandatui.training.batches import Batches, BatchesState
+from pandatui.training.config import MAX_EPOCHS, ConfigError, RunConfig, check_knob
+from pandatui.training.events import (
+    Command,
+    Diverged,
+    EpochDone,
+    Event,
+    Extend,
+    Fact,
+    Finished,
+    GoOn,
+    Note,
+    Nudge,
+    Pause,
+    Recorded,
+    Refused,
+    WorseThanGuessing,
+)
+from pandatui.training.history import History, HistoryState, StepFunction
+from pandatui.training.knobs import KNOBS, clean
+
+BLOWN_UP_WINDOW = 50  # steps
+BLOWN_UP_FACTOR = 10  # times ln C
+MAX_NOTE = 2_000
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class RunState:
+    """Everything needed to go on from a step, bit for bit."""
+
+    steps: int
+    epoch: int
+    target_epochs: int
+    knobs: dict[str, float]
+    base_rate: float
+    spent: int  # how many entries of the plan have been applied
+    batches: BatchesState
+    parameters: np.ndarray
+    running: np.ndarray
+    running_product: float
+    first: np.ndarray
+    second: np.ndarray
+    first_product: float
+    second_product: float
+    history: HistoryState
+    below_guessing: bool
+    worse_since: int | None
+
+
+@dataclass(frozen=True, slots=True)
+class Evaluation:
+    """Test-mode cost and accuracy on dev and test at the end of the live path."""
+
+    dev_cost: float
+    dev_accuracy: float
+    test_cost: float
+    test_accuracy: float
+
+
+class Run:
+    """`status` is "running" until the epochs are done ("finished") or it has "diverged"; `paused` is apart from it."""
+
+    def __init__(self, config: RunConfig, dataset: Dataset) -> None:
+        if config.batch_size > len(dataset.train):
+            raise ConfigError(
+                f"batch size {config.batch_size}: expected at most the {len(dataset.train):,} training rows"
+            )
+        self.config = config
+        self.dataset = dataset
+        start, shuffle = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
+        architecture = Architecture(
+            dataset.n_features, config.hidden, dataset.n_classes, config.activation, config.batch_norm
+        )
+        network = Network(architecture, members=1, dtype=config.dtype)
+        network.initialise([start])
+        self.network = network
+        self.learner = Learner(network, Optimizer(config.optimizer, network.parameters))
+        self.batches = Batches(len(dataset.train), shuffle)
+        self.history = History()
+        self.rates = StepFunction()
+        self.events: list[Event] = []
+        self.steps = 0
+        self.epoch = 0
+        self.target_epochs = config.epochs
+        self.status = "running"
+        self.paused = False
+        self.guessing = math.log(dataset.n_classes)
+        self.knobs: dict[str, float] = {
+            "learning_rate": config.learning_rate or 0.0,
+            "momentum": config.momentum,
+            "second_moment": config.second_moment,
+            "decay": config.decay,
+            "l2": config.l2,
+            "batch_size": config.batch_size,
+        }
+        self.base_rate = self.knobs["learning_rate"]
+        self._spent = 0
+        self._pause_at: int | None = None
+        self._below_guessing = False
+        self._worse_since: int | None = None
+        self._hot = -BLOWN_UP_WINDOW  # the last step whose cost alone was above the limit
+        self._buffers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
+        self._turn_knobs()
+
+    # -- stepping ----------------------------------------------------------------------------------------
+
+    @property
+    def ready(self) -> bool:
+        """Whether `step` may be called."""
+        return self.status == "running" and not self.paused
+
+    def step(self, seconds: float = 0.0) -> list[Fact]:
+        """One mini-batch update (planned nudges of this step first). `seconds`: running time, for the record."""
+        facts: list[Fact] = []
+        plan = self.config.plan
+        while self._spent < len(plan) and plan[self._spent].step <= self.steps + 1:
+            planned = plan[self._spent]
+            self._spent += 1
+            nudge = Nudge(planned.knob, to=planned.to, times=planned.times, by="plan")
+            facts += self.apply(nudge, seconds)
+
+        batch_size = int(self.knobs["batch_size"])
+        inputs, labels = self._gather(self.batches.peek(batch_size))
+        costs, finite = self.learner.step(inputs, labels)
+        cost = float(costs[0])
+        if not finite:
+            return [*facts, self._diverge("non-finite", cost, seconds)]
+        self.steps += 1
+        self.history.add_train(cost)
+        if self.batches.advance(batch_size):
+            facts += self._end_epoch()
+        if self._blown_up(cost):
+            facts.append(self._diverge("blown up", cost, seconds))
+        elif self.status == "running" and self.epoch >= self.target_epochs:
+            self.status = "finished"
+            facts.append(Finished(self.epoch))
+        elif self._pause_at is not None and self.steps >= self._pause_at:
+            facts += self.apply(Pause(), seconds)
+        return facts
+
+    def _gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        m = len(rows)
+        buffers = self._buffers.get(m)
+        if buffers is None:
+            if len(self._buffers) >= 4:
+                self._buffers.clear()
+            buffers = self._buffers[m] = (
+                np.empty((m, self.dataset.n_features), self.network.dtype),
+                np.empty(m, np.intp),
+            )
+        self.dataset.train.take(rows, *buffers)
+        return buffers
+
+    def _end_epoch(self) -> list[Fact]:
+        self.epoch += 1
+        self.learner.optimizer.flush()
+        dev = self.dataset.dev
+        cost, accuracy = (float(v[0]) for v in self.network.evaluate(dev.inputs, dev.labels))
+        self.history.add_dev(self.steps, cost, accuracy)
+        facts: list[Fact] = [EpochDone(self.epoch, self.steps, cost, accuracy)]
+        if cost < self.guessing:
+            self._below_guessing, self._worse_since = True, None
+        elif self._below_guessing:  # NaN counts as worse
+            if self._worse_since is None:
+                self._worse_since = self.epoch
+            elif self.epoch == self._worse_since + 1:
+                facts.append(WorseThanGuessing(self._worse_since))
+        if self.knobs["decay"]:
+            self.knobs["learning_rate"] = rate_in_use(self.base_rate, self.knobs["decay"], self.epoch)
+            self._turn_knobs()
+        return facts
+
+    def _blown_up(self, cost: float) -> bool:
+        """Whether, after the first 50 steps, the mean of the last 50 train costs is above 10 ln C.
+
+        It can't be unless one of them is, so most steps pay for one comparison.
+        """
+        limit = BLOWN_UP_FACTOR * self.guessing
+        if cost > limit:
+            self._hot = self.steps
+        if self.steps <= BLOWN_UP_WINDOW or self.steps - self._hot >= BLOWN_UP_WINDOW:
+            return False
+        return float(self.history.train.last(BLOWN_UP_WINDOW).mean()) > limit
+
+    def _diverge(self, cause: str, cost: float, seconds: float) -> Diverged:
+        self.status = "diverged"
+        step = self.steps + (cause == "non-finite")
+        self._record("diverged", seconds, step=step, text=cause)
+        return Diverged(step, cause, cost)
+
+    # -- commands ----------------------------------------------------------------------------------------
+
+    def apply(self, command: Command, seconds: float = 0.0) -> list[Fact]:
+        """Carry out a command between two steps; what it changes is in use from step `steps + 1` on."""
+        match command:
+            case Nudge():
+                return [self._nudge(command, seconds)]
+            case Pause():
+                self._pause_at = None
+                if self.paused or self.status != "running":
+                    return []
+                self.paused = True
+                return [self._record("pause", seconds)]
+            case GoOn(steps):
+                if self.status != "running":
+                    return [Refused(command, f"the run has {self.status}")]
+                self._pause_at = None if steps is None else self.steps + steps
+                if not self.paused:
+                    return []
+                self.paused = False
+                return [self._record("go on", seconds)]
+            case Extend(epochs):
+                if self.status == "diverged":
+                    return [Refused(command, "the run has diverged")]
+                if not self.target_epochs < epochs <= MAX_EPOCHS:
+                    return [Refused(command, f"expected more than {self.target_epochs} epochs")]
+                self.target_epochs = epochs
+                self.status, self.paused = "running", False
+                return [self._record("extend", seconds, epochs=epochs)]
+            case Note(text):
+                return [self._record("note", seconds, text=text[:MAX_NOTE])]
+
+    def limits(self, name: str) -> tuple[float, float]:
+        """Lowest and highest value of a live knob in this run."""
+        if name == "batch_size":
+            return (2 if self.config.batch_norm else 1), len(self.dataset.train)
+        return KNOBS[name].low, KNOBS[name].high
+
+    def _nudge(self, command: Nudge, seconds: float) -> Fact:
+        knob = KNOBS[command.knob]
+        low, high = self.limits(knob.name)
+        before = self.knobs[knob.name]
+        if self.config.optimizer not in knob.used_by:
+            return Refused(command, f"{knob.label} is not used by {self.config.optimizer}")
+        if command.to is not None:
+            try:
+                after = clean(check_knob(knob.name, command.to, low=low, high=high))
+            except ConfigError as error:
+                return Refused(command, str(error))
+        elif command.times is not None:
+            after = clean(min(max(before * command.times, low), high))
+            after = float(int(after)) if knob.whole else after
+        else:
+            after = knob.turned(before, command.notches or 0, low, high)
+        if after == before:
+            at_limit = before in (low, high) or (knob.least is not None and before == 0)
+            return Refused(
+                command, f"already at its limit, {before:g}" if at_limit else f"already {before:g}"
+            )
+        self._set_knob(knob.name, after)
+        last = next((e for e in reversed(self.events) if e.kind == "nudge"), None)
+        same = (
+            command.continues
+            and last is not None
+            and last.knob == knob.name
+            and last.by == command.by == "you"
+            and last.undone_by is None
+        )
+        highest = max((e.nudge or 0 for e in self.events), default=0)
+        return self._record(
+            "nudge",
+            seconds,
+            knob=knob.name,
+            before=clean(before),
+            after=after,
+            by=command.by,
+            nudge=highest if same else highest + 1,
+        )
+
+    def _set_knob(self, name: str, value: float) -> None:
+        """A nudge of α sets the rate in use (α₀ follows); one of decay leaves the rate in use as it is."""
+        self.knobs[name] = value
+        if name in ("learning_rate", "decay"):
+            self.base_rate = base_for(self.knobs["learning_rate"], self.knobs["decay"], self.epoch)
+        self._turn_knobs()
+
+    def _turn_knobs(self) -> None:
+        """Hand the knobs to the learner, as columns of a population of one."""
+        column = {name: np.full((1, 1), value) for name, value in self.knobs.items()}
+        self.learner.optimizer.set(column["learning_rate"], column["momentum"], column["second_moment"])
+        self.learner.set_l2(column["l2"] / len(self.dataset.train))
+        self.rates.set(self.steps + 1, self.knobs["learning_rate"])
+
+    def _record(self, kind: str, seconds: float, step: int | None = None, **what: Any) -> Recorded:
+        step = self.steps + 1 if step is None else step
+        event = Event(id=len(self.events) + 1, step=step, kind=kind, seconds=round(seconds, 3), **what)
+        self.events.append(event)
+        return Recorded(event)
+
+    # -- state -------------------------------------------------------------------------------------------
+
+    def state(self) -> RunState:
+        """A copy of everything needed to go on from here. Events are the record, not the state."""
+        network, optimizer = self.network, self.learner.optimizer
+        return RunState(
+            steps=self.steps,
+            epoch=self.epoch,
+            target_epochs=self.target_epochs,
+            knobs=dict(self.knobs),
+            base_rate=self.base_rate,
+            spent=self._spent,
+            batches=self.batches.state(),
+            parameters=network.parameters.copy(),
+            running=network.running.copy(),
+            running_product=network.running_product,
+            first=optimizer.first.copy(),
+            second=optimizer.second.copy(),
+            first_product=float(optimizer.first_product[0, 0]),
+            second_product=float(optimizer.second_product[0, 0]),
+            history=self.history.state(),
+            below_guessing=self._below_guessing,
+            worse_since=self._worse_since,
+        )
+
+    def restore(self, state: RunState) -> None:
+        """Back to an earlier state of this run, whole: the next steps have the bits that they had then."""
+        network, optimizer = self.network, self.learner.optimizer
+        self.history.restore(state.history)
+        self.rates.truncate(state.steps + 1)
+        self.steps, self.epoch, self.target_epochs = state.steps, state.epoch, state.target_epochs
+        self.knobs, self.base_rate, self._spent = dict(state.knobs), state.base_rate, state.spent
+        self.batches.restore(state.batches)
+        network.parameters[...] = state.parameters
+        network.running[...] = state.running
+        network.running_product = state.running_product
+        optimizer.first[...] = state.first
+        optimizer.second[...] = state.second
+        optimizer.first_product[...] = state.first_product
+        optimizer.second_product[...] = state.second_product
+        self._below_guessing, self._worse_since = state.below_guessing, state.worse_since
+        limit = BLOWN_UP_FACTOR * self.guessing
+        hot = np.flatnonzero(self.history.train.last(BLOWN_UP_WINDOW) > limit)
+        recent = len(self.history.train.last(BLOWN_UP_WINDOW))
+        self._hot = self.steps - recent + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
+        self.status = "finished" if self.epoch >= self.target_epochs else "running"
+        self._pause_at = None
+        self._turn_knobs()
+
+    # -- results -----------------------------------------------------------------------------------------
+
+    def evaluate(self) -> Evaluation:
+        """Test-mode figures of the present weights; in mid-epoch they serve the result only and go on no curve."""
+        dev, test = self.dataset.dev, self.dataset.test
+        dev_cost, dev_accuracy = self.network.evaluate(dev.inputs, dev.labels)
+        test_cost, test_accuracy = self.network.evaluate(test.inputs, test.labels)
+        return Evaluation(
+            float(dev_cost[0]), float(dev_accuracy[0]), float(test_cost[0]), float(test_accuracy[0])
+        )
+
+    def weights_sha256(self) -> str:
+        """SHA-256 over the parameters and the running averages, little-endian, in the order of the flat arrays."""
+        little = self.network.dtype.newbyteorder("<")
+        parts = (self.network.parameters, self.network.running)
+        return hashlib.sha256(b"".join(part.astype(little).tobytes() for part in parts)).hexdigest()

@@ -1,0 +1,101 @@
+"""Snapshot: one frozen look at a run between two steps, which is all that a screen needs to draw."""
+
+from dataclasses import dataclass
+
+from pandatui.training.events import Event, Gesture, gestures
+from pandatui.training.history import Floats
+from pandatui.training.run import Run
+
+
+@dataclass(frozen=True, slots=True)
+class View:
+    """Which steps of the curve are looked at, and in how many buckets. `last` None: up to where it is now."""
+
+    first: float = 1
+    last: float | None = None
+    buckets: int = 240
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class CurveLook:
+    """The curves within a view: train as buckets (middle step, min, mean, max), dev points, rates in use."""
+
+    steps: Floats
+    low: Floats
+    mean: Floats
+    high: Floats
+    dev_steps: Floats
+    dev_costs: Floats
+    rate_steps: Floats
+    rates: Floats
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Snapshot:
+    status: str  # running, finished, diverged
+    paused: bool
+    steps: int
+    epoch: int
+    target_epochs: int
+    steps_per_epoch: int
+    place: float  # epochs done, with the fraction of the present one
+    knobs: dict[str, float]
+    train_cost: float  # nan before the first step; mean of the last few
+    dev_cost: float
+    dev_accuracy: float
+    best_epoch: int
+    best_dev_cost: float
+    guessing: float
+    curve: CurveLook
+    gestures: tuple[Gesture, ...]
+    events: tuple[Event, ...]
+    seconds: float = 0.0
+    pace: float | None = None
+    steps_per_second: float = 0.0
+
+    @property
+    def training(self) -> bool:
+        return self.status == "running" and not self.paused
+
+
+def look(run: Run, view: View) -> Snapshot:
+    """Take a snapshot; call it between two steps."""
+    history = run.history
+    last = run.steps if view.last is None else view.last
+    steps, low, mean, high = history.train.view(view.first, last, view.buckets)
+    _, _, dev_steps, _ = history.dev_step.view(1, history.epochs, 2 * view.buckets)
+    _, _, dev_costs, _ = history.dev_cost.view(1, history.epochs, 2 * view.buckets)
+    rate_steps, rates = run.rates.arrays()
+    recent = history.train.last(min(10, max(1, run.steps)))
+    nan = float("nan")
+    per_epoch = run.batches.steps_per_epoch(int(run.knobs["batch_size"]))
+    dev = history.dev_cost.last(1), history.dev_accuracy.last(1)
+    best = history.best or (0, nan, nan)
+    return Snapshot(
+        status=run.status,
+        paused=run.paused,
+        steps=run.steps,
+        epoch=run.epoch,
+        target_epochs=run.target_epochs,
+        steps_per_epoch=per_epoch,
+        place=run.epoch + run.batches.place / run.batches.rows,
+        knobs=dict(run.knobs),
+        train_cost=float(recent.mean()) if len(recent) else nan,
+        dev_cost=float(dev[0][0]) if len(dev[0]) else nan,
+        dev_accuracy=float(dev[1][0]) if len(dev[1]) else nan,
+        best_epoch=best[0],
+        best_dev_cost=best[1],
+        guessing=run.guessing,
+        curve=CurveLook(
+            steps.copy(),
+            low.copy(),
+            mean.copy(),
+            high.copy(),
+            dev_steps.copy(),
+            dev_costs.copy(),
+            rate_steps,
+            rates,
+        ),
+        gestures=gestures(run.events),
+        events=tuple(run.events),
+    )
