@@ -62,6 +62,6 @@ def _load_folder(path: Path, source: str, progress: Progress | None) -> Raw:
     except OSError as error:
         raise DataError(f"{show(path)}: cannot be read: {reason(error)}") from None
     raise DataError(
-        f"{show(path)}: expected X.npy and y.npy, or train-images-idx3-ubyte and train-labels-idx1-ubyte (.gz "
-        f"too), found a folder with {'neither' if names else 'nothing'}"
+        f"{show(path)}: expected X.npy and y.npy, or train-images-idx3-ubyte and train-labels-idx1-ubyte "
+        f"(.gz too), found a folder with {'neither' if names else 'nothing'}"
     )

@@ -16,9 +16,10 @@ from typing import IO, cast
 
 import numpy as np
 
-from pandatui.data.arrays import check_inputs, encode
+from pandatui.data.arrays import check_inputs
 from pandatui.data.dataset import Raw
 from pandatui.data.errors import DataError, quote, show
+from pandatui.data.labels import encode
 from pandatui.data.opening import check_size, open_regular, reason
 from pandatui.data.standardise import Array, Progress
 

@@ -12,6 +12,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pandatui.data.errors import DataError, quote
+from pandatui.data.opening import reason
+from pandatui.data.standardise import Array
 
 MISSING = frozenset({"", "?", "na", "n/a", "nan", "null", "none", "-"})
 
@@ -99,3 +101,49 @@ def _order_numbers(
         raise DataError(f"{place(0)}: expected at least two classes, found one, {quote(str(ordered[0]))}")
     index_of = {value: index for index, value in enumerate(ordered)}
     return tuple(map(str, ordered)), np.array([index_of[value] for value in values], dtype=np.intp)
+
+
+def encode(labelled: list[tuple[str, Array]]) -> tuple[tuple[str, ...], Array]:
+    """Classes, and the labels of all arrays one after another as intp indices of them.
+
+    Each array is (rows,), (rows, 1) or one-hot (rows, classes), of integers, whole floats or strings.
+    """
+    flat = [_flat_labels(labels, place) for place, labels in labelled]
+    if len({array.dtype.kind in "US" for array in flat}) > 1:
+        raise DataError(
+            f"{labelled[1][0]}: expected labels as in the training part, found {flat[1].dtype.name}"
+        )
+    joined = np.concatenate(flat)
+    try:
+        distinct, first, codes = np.unique(joined, return_index=True, return_inverse=True)
+        texts = [_text(value) for value in distinct.tolist()]
+    except (ValueError, UnicodeError) as error:
+        raise DataError(
+            f"{labelled[0][0]}: expected readable labels, found damage: {reason(error)}"
+        ) from None
+    ends = np.cumsum([len(array) for array in flat])
+
+    def place(index: int) -> str:
+        row = int(first[index])
+        which = int(np.searchsorted(ends, row, side="right"))
+        return f"{labelled[which][0]}[{row - (int(ends[which - 1]) if which else 0)}]"
+
+    classes, order = order_classes(texts, len(joined), place)
+    return classes, order[codes.reshape(-1)].astype(np.intp)
+
+
+def _text(value: object) -> str:
+    return value.decode("utf-8") if isinstance(value, bytes) else str(value)
+
+
+def _flat_labels(labels: Array, place: str) -> Array:
+    if labels.ndim == 1:
+        return labels
+    if labels.ndim == 2 and labels.shape[1] == 1:
+        return labels.reshape(-1)
+    numbers = labels.ndim == 2 and labels.dtype.kind in "biuf"
+    if numbers and bool(((labels == 0) | (labels == 1)).all() and (labels.sum(axis=1) == 1).all()):
+        return np.asarray(labels.argmax(axis=1))
+    raise DataError(
+        f"{place}: expected labels (rows,), or one-hot (rows, classes), found shape {labels.shape}"
+    )

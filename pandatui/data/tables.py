@@ -29,7 +29,7 @@ Row = tuple[int, list[str]]  # the line a row starts at, its cells
 
 @dataclass(frozen=True, slots=True)
 class Columns:
-    """Which columns are inputs, and which one holds the labels; indices from 0, names None without a header."""
+    """Which columns are inputs, which one holds the labels; indices from 0, names None without a header."""
 
     names: tuple[str, ...] | None
     count: int
@@ -47,7 +47,7 @@ class Columns:
 def load_csv(
     path: Path, source: str, label: str | None, drop: Sequence[str], progress: Progress | None = None
 ) -> Raw:
-    """A CSV file. `label` and `drop` are names from the header or column numbers; the last column is the default.
+    """A CSV file. `label` and `drop` are names from the header or column numbers; label: the last by default.
 
     A first row in which a cell that is neither label nor dropped is text is the header. The delimiter is a
     comma; a semicolon or a tab where the first line has one and no comma. Without a header, the columns are
@@ -87,7 +87,8 @@ class _Table:
                 ) from None
             if "\0" in text:
                 raise DataError(
-                    f"{self.place}: line {line}: expected text, found a NUL byte at offset {offset + raw.index(0)}"
+                    f"{self.place}: line {line}: expected text, found a NUL byte at offset "
+                    f"{offset + raw.index(0)}"
                 )
             offset += len(raw)
             yield text
@@ -95,10 +96,13 @@ class _Table:
     def rows(self) -> Iterator[Row]:
         """Rows that are not blank, with the line each starts at."""
         lines = self.lines()
-        first = next((line for line in lines if line.strip()), None)
-        if first is None:
-            raise DataError(f"{self.place}: expected rows of a table, found an empty file")
         skipped = 0
+        for first in lines:
+            if first.strip():
+                break
+            skipped += 1
+        else:
+            raise DataError(f"{self.place}: expected rows of a table, found an empty file")
         reader = csv.reader(chain([first], lines), delimiter=sniff(first), skipinitialspace=True, strict=True)
         start = 1
         while True:
@@ -166,7 +170,7 @@ class _Table:
         return code
 
     def convert(self, chunk: list[Row], columns: Columns) -> Array:
-        """The chunk's inputs as float64 (rows, inputs). Raises DataError at the first cell that is no number."""
+        """The chunk's inputs as float64 (rows, inputs). DataError at the first cell that is none."""
         cells = [[row[column] for column in columns.inputs] for _, row in chunk]
         try:
             values = np.array(cells, dtype=np.float64)
@@ -199,7 +203,7 @@ def shown_option(name: str) -> str:
 
 
 def sniff(line: str) -> str:
-    """The delimiter: a comma if the first line has one outside quotes, else a semicolon or tab if it has one."""
+    """The delimiter: a comma if the line has one outside quotes, else a semicolon or tab if it has one."""
     outside = "".join(line.split('"')[::2])
     return next((delimiter for delimiter in DELIMITERS if delimiter in outside), ",")
 
@@ -211,7 +215,15 @@ def choose(
     count = len(first)
     asked = [name for name in (label, *drop) if name is not None]
     by_number = {name: _number(name, count) for name in asked}
-    # A name that is no column number, or stands in the first row as text, can only be a name.
+    for name in asked:
+        if name not in first and by_number[name] is None:
+            words = [cell for cell in first if number(cell) is None]
+            found = f"columns {listing(first)}" if words else f"{count} columns without a header"
+            raise DataError(
+                f"{place}: expected a column {quote(name)} (a name in the header, or a number from 1 to "
+                f"{count}, or from -{count} to -1), found {found}"
+            )
+    # What is no column number can only be a name, so there is a header.
     named = any(index is None for index in by_number.values())
     inputs_if_numbers = set(range(count)) - {by_number[name] for name in drop}
     inputs_if_numbers.discard(count - 1 if label is None else by_number[label])
@@ -227,15 +239,8 @@ def choose(
         raise DataError(f"{place}: line {line}: expected different column names, found {quote(twice)} twice")
 
     def find(name: str) -> int:
-        if names is not None and name in names:
-            return names.index(name)
-        index = by_number[name]
-        if index is None:
-            found = f"columns {listing(names or ())}"
-            raise DataError(
-                f"{place}: expected a column {quote(name)} (a name in the header, or a number from 1 to {count}, "
-                f"or from -{count} to -1), found {found}"
-            )
+        index = names.index(name) if names is not None and name in names else by_number[name]
+        assert index is not None, "names that are nowhere were refused above"
         return index
 
     label_index = count - 1 if label is None else find(label)
@@ -252,9 +257,9 @@ def choose(
 
 
 def _number(name: str, count: int) -> int | None:
-    """A column number as an index from 0; None if it is no number within 1 … count or -count … -1."""
+    """A column number (x3 is 3) as an index from 0; None unless it is within 1 … count or -count … -1."""
     try:
-        value = int(name)
+        value = int(name.removeprefix("x"))
     except ValueError:
         return None
     if 1 <= value <= count:
