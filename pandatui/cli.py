@@ -140,15 +140,23 @@ def watch(
     speed = _pace(pace)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("the screen needs a terminal; without one use: pandatui train [RUN OPTIONS]")
+    from pandatui.report import LoadProgress
     from pandatui.sessions.store import check_name
-    from pandatui.tui.app import Start, run_app
+    from pandatui.training.setup import prepare
 
     if name is not None:
         check_name(name)
+    config = dataset = None
+    if session_file is None:
+        config, dataset = prepare(options, LoadProgress())
+    from pandatui.tui.app import Start, run_app
+
     start = Start(
-        options=options,
-        session_file=session_file,
         folder=_folder(sessions, kept.sessions),
+        options=options,
+        config=config,
+        dataset=dataset,
+        session_file=session_file,
         name=name,
         pace=speed,
         theme=theme or kept.theme,

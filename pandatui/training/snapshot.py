@@ -24,6 +24,7 @@ class CurveLook:
     low: Floats
     mean: Floats
     high: Floats
+    dev_epochs: Floats
     dev_steps: Floats
     dev_costs: Floats
     rate_steps: Floats
@@ -43,6 +44,7 @@ class Snapshot:
     train_cost: float  # nan before the first step; mean of the last few
     dev_cost: float
     dev_accuracy: float
+    raggedness: float  # (highest − lowest) / mean of the last epoch's train costs, at most 64 of them
     best_epoch: int
     best_dev_cost: float
     guessing: float
@@ -63,7 +65,7 @@ def look(run: Run, view: View) -> Snapshot:
     history = run.history
     last = run.steps if view.last is None else view.last
     steps, low, mean, high = history.train.view(view.first, last, view.buckets)
-    _, _, dev_steps, _ = history.dev_step.view(1, history.epochs, 2 * view.buckets)
+    dev_epochs, _, dev_steps, _ = history.dev_step.view(1, history.epochs, 2 * view.buckets)
     _, _, dev_costs, _ = history.dev_cost.view(1, history.epochs, 2 * view.buckets)
     rate_steps, rates = run.rates.arrays()
     recent = history.train.last(min(10, max(1, run.steps)))
@@ -83,19 +85,25 @@ def look(run: Run, view: View) -> Snapshot:
         train_cost=float(recent.mean()) if len(recent) else nan,
         dev_cost=float(dev[0][0]) if len(dev[0]) else nan,
         dev_accuracy=float(dev[1][0]) if len(dev[1]) else nan,
+        raggedness=_raggedness(history.train.last(min(64, per_epoch))),
         best_epoch=best[0],
         best_dev_cost=best[1],
         guessing=run.guessing,
         curve=CurveLook(
-            steps.copy(),
-            low.copy(),
-            mean.copy(),
-            high.copy(),
-            dev_steps.copy(),
-            dev_costs.copy(),
-            rate_steps,
-            rates,
+            steps=steps.copy(),  # views of arrays that the run goes on writing to
+            low=low.copy(),
+            mean=mean.copy(),
+            high=high.copy(),
+            dev_epochs=dev_epochs.copy(),
+            dev_steps=dev_steps.copy(),
+            dev_costs=dev_costs.copy(),
+            rate_steps=rate_steps,
+            rates=rates,
         ),
         gestures=gestures(run.events),
         events=tuple(run.events),
     )
+
+
+def _raggedness(costs: Floats) -> float:
+    return float((costs.max() - costs.min()) / max(costs.mean(), 1e-12)) if len(costs) else 0.0

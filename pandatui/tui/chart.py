@@ -53,7 +53,7 @@ class Chart:
     dev_steps: np.ndarray  # (e,)
     dev_costs: np.ndarray  # (e,)
     guessing: float  # ln C
-    epoch_steps: np.ndarray  # (e,) the step at which epoch 1, 2, ... ended
+    epoch_steps: np.ndarray  # (e,) the step at which each of `epoch_numbers` (by default 1, 2, ...) ended
     steps_per_epoch: float  # for the epochs beyond the last one that ended
     marks: tuple[Mark, ...] = ()
     rate_steps: np.ndarray = field(default_factory=_none)  # rates[i] is in use from rate_steps[i] on
@@ -65,6 +65,7 @@ class Chart:
     cursor: float | None = None  # the step under the cursor
     diverged_at: int | None = None
     x_label: str = "epoch"
+    epoch_numbers: np.ndarray | None = None  # (e,) rising; for runs of more epochs than are worth passing on
 
 
 def view(chart: Chart) -> tuple[float, float]:
@@ -80,32 +81,37 @@ def bounded(steps: np.ndarray) -> np.ndarray:
     return np.clip(np.asarray(steps, dtype=np.float64), -FURTHEST_STEP, FURTHEST_STEP)
 
 
-def _epoch_ends(chart: Chart) -> tuple[np.ndarray, float]:
-    """The step at which epoch 0, 1, 2, ... ended, rising, and the steps an epoch takes after them."""
+def _epoch_ends(chart: Chart) -> tuple[np.ndarray, np.ndarray, float]:
+    """Epochs from 0 on, the step at which each ended, rising, and the steps an epoch takes after the last."""
     ends = bounded(chart.epoch_steps)
-    ends = np.maximum.accumulate(np.concatenate([[0.0], ends[np.isfinite(ends)]]))
+    known = np.isfinite(ends)
+    ends = np.maximum.accumulate(np.concatenate([[0.0], ends[known]]))
+    numbers = np.arange(1, len(known) + 1) if chart.epoch_numbers is None else chart.epoch_numbers
+    numbers = np.concatenate(
+        [[0.0], numbers[known] if chart.epoch_numbers is not None else numbers[: known.sum()]]
+    )
     length = chart.steps_per_epoch
-    return ends, min(length, FURTHEST_STEP) if length >= 1 else 1.0
+    return numbers, ends, min(length, FURTHEST_STEP) if length >= 1 else 1.0
 
 
 def epoch_at(chart: Chart, step: float) -> float:
     """Epochs done at a step, with its fraction."""
-    ends, length = _epoch_ends(chart)
+    numbers, ends, length = _epoch_ends(chart)
     if step < 0:
         return step / length
     if step > ends[-1]:
-        return len(ends) - 1 + (step - float(ends[-1])) / length
-    return float(np.interp(step, ends, np.arange(len(ends))))
+        return float(numbers[-1]) + (step - float(ends[-1])) / length
+    return float(np.interp(step, ends, numbers))
 
 
 def step_of_epoch(chart: Chart, epoch: float) -> float:
     """The step at which a (fractional) epoch ends: the inverse of `epoch_at`."""
-    ends, length = _epoch_ends(chart)
+    numbers, ends, length = _epoch_ends(chart)
     if epoch < 0:
         return epoch * length
-    if epoch > len(ends) - 1:
-        return float(ends[-1]) + (epoch - (len(ends) - 1)) * length
-    return float(np.interp(epoch, np.arange(len(ends)), ends))
+    if epoch > numbers[-1]:
+        return float(ends[-1]) + (epoch - float(numbers[-1])) * length
+    return float(np.interp(epoch, numbers, ends))
 
 
 def rate_at(chart: Chart, steps: np.ndarray) -> np.ndarray:

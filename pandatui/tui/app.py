@@ -1,0 +1,197 @@
+"""The app: it starts and ends runs, owns themes, keys and signals, and never the numbers."""
+
+import asyncio
+import signal
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from functools import partial
+from pathlib import Path
+from typing import ClassVar
+
+from textual import work
+from textual.app import App, SystemCommand
+from textual.binding import Binding, BindingType
+from textual.screen import Screen
+
+from pandatui.data import DataError, Dataset
+from pandatui.plain import plain
+from pandatui.sessions import Store
+from pandatui.settings import remember_theme
+from pandatui.training import ConfigError, RunConfig
+from pandatui.training.setup import RunOptions, prepare
+from pandatui.tui.charset import terminal_has_utf8
+from pandatui.tui.live import Live
+from pandatui.tui.screens.new_run import NewRunScreen
+from pandatui.tui.screens.record import RecordScreen
+from pandatui.tui.screens.sessions import SessionsScreen
+from pandatui.tui.screens.watch import WatchScreen
+from pandatui.tui.themes import DEFAULT_THEME, THEMES
+
+INTERNAL, INTERRUPTED = 70, 130
+SECOND_PRESS = 2.0  # seconds within which a second ctrl+c quits
+_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
+
+
+@dataclass(frozen=True, slots=True)
+class Start:
+    """What the app opens with: a run to begin (its data loaded), or a session to look at."""
+
+    folder: Path
+    options: RunOptions
+    config: RunConfig | None = None
+    dataset: Dataset | None = None
+    session_file: Path | None = None
+    name: str | None = None
+    pace: float | str | None = None
+    theme: str | None = None
+    keys: dict[str, str] = field(default_factory=dict)
+    ascii_only: bool = False
+
+
+class PandaApp(App[None]):
+    """`farewell` is what to say on stderr once the terminal is the person's again."""
+
+    TITLE = "pandatui"
+    CSS_PATH = "app.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("ctrl+q", "quit", "quit", show=False, priority=True, system=True),
+        Binding("ctrl+c", "interrupt", "save; twice: quit", show=False, priority=True, id="app.interrupt"),
+        Binding("ctrl+z", "suspend_process", "suspend; fg comes back", show=False, id="app.suspend"),
+    ]
+
+    def __init__(self, start: Start) -> None:
+        super().__init__()
+        self._start = start
+        self.ascii_only = start.ascii_only or not terminal_has_utf8()
+        self.store = Store(start.folder)
+        self.live: Live | None = None
+        self.farewell: list[str] = []
+        self._interrupted = -SECOND_PRESS
+
+    def on_mount(self) -> None:
+        for theme in THEMES:
+            self.register_theme(theme)
+        wanted = self._start.theme or DEFAULT_THEME
+        self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
+        self.set_keymap(self._start.keys)
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, partial(self.finish, 128 + number))
+        if self._start.session_file is not None:
+            self.push_screen(RecordScreen(self._start.session_file, ascii_only=self.ascii_only))
+        elif self._start.config is not None and self._start.dataset is not None:
+            self.begin(
+                self._start.config, self._start.dataset, self._start.name, lesson=self._start.options.lesson
+            )
+
+    # -- runs --------------------------------------------------------------------------------------------
+
+    def begin(self, config: RunConfig, dataset: Dataset, name: str | None, *, lesson: bool) -> None:
+        """End what is going on and watch a new run."""
+        self.end_live()
+        self.live = Live.begin(config, dataset, self.store, name, self._start.pace, lesson)
+        watch = WatchScreen(self.live, ascii_only=self.ascii_only)
+        while len(self.screen_stack) > 1:
+            self.pop_screen()
+        self.push_screen(watch)
+
+    def end_live(self) -> None:
+        """Stop and save the run that is going on, if any, and note down where it is."""
+        live, self.live = self.live, None
+        if live is None:
+            return
+        session = live.end()
+        if live.recorder.problem:
+            self.farewell.append(f"{live.recorder.problem}: {live.recorder.path}")
+        else:
+            self.farewell.append(f"saved as {live.recorder.path} ({session.status}, step {session.steps:,})")
+            self.farewell.append(f"look at it again with: pandatui {live.recorder.path}")
+        if live.driver.failure is not None:
+            self.farewell.append(f"training was stopped by an error: {live.driver.failure!r}")
+
+    def action_new_run(self) -> None:
+        def take(options: RunOptions | None) -> None:
+            if options is not None:
+                self._load(options)
+
+        config = self.live.config if self.live is not None else None
+        self.push_screen(NewRunScreen(config), take)
+
+    @work(thread=True, exclusive=True, group="load")
+    def _load(self, options: RunOptions) -> None:
+        """Load the data of a new run off the screen's thread."""
+        try:
+            config, dataset = prepare(options)
+        except (DataError, ConfigError) as error:
+            self.post_message(NewRunScreen.Refused(plain(str(error), 300)))
+            return
+        self.post_message(NewRunScreen.Prepared(config, dataset))
+
+    def on_new_run_screen_prepared(self, message: NewRunScreen.Prepared) -> None:
+        try:
+            self.begin(message.config, message.dataset, None, lesson=False)
+        except OSError as error:
+            self.notify(f"not started: {error.strerror or error}", severity="error", markup=False)
+
+    def on_new_run_screen_refused(self, message: NewRunScreen.Refused) -> None:
+        self.notify(message.reason, title="not started", severity="error", timeout=12, markup=False)
+
+    def action_sessions(self) -> None:
+        self.push_screen(SessionsScreen(self.store, ascii_only=self.ascii_only))
+
+    # -- the end -----------------------------------------------------------------------------------------
+
+    def finish(self, code: int) -> None:
+        """Save and leave with this exit status."""
+        failed = self.live is not None and self.live.driver.failure is not None
+        self.end_live()
+        self.exit(return_code=INTERNAL if failed else code)
+
+    async def action_quit(self) -> None:
+        self.finish(0)
+
+    def action_interrupt(self) -> None:
+        """Save; a second press within two seconds quits."""
+        now = time.monotonic()
+        if now - self._interrupted <= SECOND_PRESS:
+            self.finish(INTERRUPTED)
+            return
+        self._interrupted = now
+        if self.live is not None:
+            self.live.recorder.save()
+        self.notify("saved · ctrl+c again within 2 s quits", timeout=SECOND_PRESS, markup=False)
+
+    # -- palette and theme -------------------------------------------------------------------------------
+
+    def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
+        """The palette: every key of the screen, then themes, keys, quit."""
+        for binding in screen.active_bindings.values():
+            b = binding.binding
+            if binding.node is screen and b.description and b.id and binding.enabled:
+                title = b.description[0].upper() + b.description[1:]
+                yield SystemCommand(title, b.tooltip or title, partial(screen.run_action, b.action))
+        yield SystemCommand("Theme", "Dark, light, projector, and Textual's own", self.action_change_theme)
+        yield SystemCommand("Keys and help", "Show the help panel", self.action_show_help_panel)
+        yield SystemCommand("Quit", "Save and leave", self.action_quit)
+
+    def _remember(self, name: str) -> None:
+        try:
+            remember_theme(name)
+        except OSError as error:
+            self.notify(f"theme not remembered: {error.strerror or error}", severity="warning", markup=False)
+
+
+def run_app(start: Start) -> int:
+    """Run the app to its end; whatever ends it, the session is saved. Returns the exit status."""
+    app = PandaApp(start)
+    try:
+        app.run()
+    finally:
+        app.end_live()
+    crashed = app.return_code == 1
+    for line in app.farewell:
+        print(plain(line, 1000), file=sys.stderr)
+    return INTERNAL if crashed else (app.return_code or 0)

@@ -1,0 +1,58 @@
+"""A run that is going on: its Driver, its Recorder, and what the screen calls it."""
+
+from dataclasses import dataclass
+
+from pandatui.data import BUILT_IN, Dataset
+from pandatui.sessions import Recorder, Session, Store
+from pandatui.sessions.recorder import Identity
+from pandatui.training import Driver, Run, RunConfig
+from pandatui.training.knobs import KNOBS
+from pandatui.tui.wording import About
+
+BUILT_IN_PACE = 1.0  # epochs a second
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Live:
+    driver: Driver
+    recorder: Recorder
+    about: About
+    config: RunConfig
+    lesson: bool
+    batch_limits: tuple[float, float]
+
+    @classmethod
+    def begin(
+        cls,
+        config: RunConfig,
+        dataset: Dataset,
+        store: Store,
+        name: str | None,
+        pace: float | str | None,
+        lesson: bool,
+    ) -> "Live":
+        """Write the session's file, then start training. `pace`: epochs a second, "max", or None for the data's own.
+
+        Raises OSError where the file can't be written.
+        """
+        own = BUILT_IN_PACE if config.data in BUILT_IN else None
+        chosen = own if pace is None else None if isinstance(pace, str) else pace
+        run = Run(config, dataset)
+        driver = Driver(run, pace=chosen)
+        identity = Identity.new(name or store.new_name())
+        recorder = Recorder(driver, store, identity)
+        recorder.start()
+        driver.start()
+        about = About.of(
+            identity.name, dataset.name, config.hidden, config.batch_norm, config.activation, config.optimizer
+        )
+        return cls(driver, recorder, about, config, lesson, run.limits("batch_size"))
+
+    def limits(self, knob: str) -> tuple[float, float]:
+        """Lowest and highest value of a live knob in this run."""
+        return self.batch_limits if knob == "batch_size" else (KNOBS[knob].low, KNOBS[knob].high)
+
+    def end(self) -> Session:
+        """Stop training, save, and return the record."""
+        self.driver.close()
+        return self.recorder.close(evaluate=self.driver.failure is None)

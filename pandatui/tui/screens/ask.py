@@ -1,0 +1,44 @@
+"""One question, one line to answer it on, checked while it is typed."""
+
+from collections.abc import Callable
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Vertical
+from textual.content import Content
+from textual.screen import ModalScreen
+from textual.widgets import Input, Static
+
+
+class AskScreen(ModalScreen[str | None]):
+    """Dismisses with the text, or None. `check` returns what is wrong with a text, or an empty string."""
+
+    CSS_PATH = "ask.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "cancel", "close", show=False)]
+
+    def __init__(self, question: str, check: Callable[[str], str], initial: str = "") -> None:
+        super().__init__()
+        self._question = question
+        self._check = check
+        self._initial = initial
+
+    def compose(self) -> ComposeResult:
+        with Vertical(id="box"):
+            yield Static(Content(self._question), markup=False)
+            yield Input(self._initial)
+            yield Static("enter takes it · esc leaves it", id="hint", markup=False)
+
+    def on_input_changed(self, event: Input.Changed) -> None:
+        problem = self._check(event.value.strip()) if event.value.strip() else ""
+        hint = self.query_one("#hint", Static)
+        hint.set_class(bool(problem), "problem")
+        hint.update(Content(problem or "enter takes it · esc leaves it"))
+
+    def on_input_submitted(self, event: Input.Submitted) -> None:
+        text = event.value.strip()
+        if text and not self._check(text):
+            self.dismiss(text)
+
+    def action_cancel(self) -> None:
+        self.dismiss(None)

@@ -1,0 +1,157 @@
+"""A recorded session: its curve, its settings, what happened. No training, no data."""
+
+from dataclasses import replace
+from pathlib import Path
+from typing import ClassVar
+
+from textual.app import ComposeResult
+from textual.binding import Binding, BindingType
+from textual.containers import Horizontal, VerticalScroll
+from textual.content import Content
+from textual.screen import Screen
+
+from pandatui.plain import plain
+from pandatui.sessions import Session, SessionError
+from pandatui.sessions.schema import from_number
+from pandatui.sessions.store import read
+from pandatui.training.events import gestures
+from pandatui.training.words import cost, duration, number, plural
+from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
+from pandatui.tui.plotting import reading_text
+from pandatui.tui.widgets.cost_plot import CostPlot
+from pandatui.tui.widgets.lines import Lines
+from pandatui.tui.wording import MUTED, event_line, gesture_line
+
+
+def settings_lines(session: Session) -> list[Content]:
+    """The settings, one a line, cleaned."""
+    lines = []
+    for name, value in session.config.items():
+        if value in (None, [], ()) or name == "plan":
+            continue
+        text = ", ".join(map(str, value)) if isinstance(value, list) else value
+        text = number(text) if isinstance(text, float) else str(text)
+        lines.append(Content.assemble((f"{plain(name.replace('_', ' '), 20):<15} ", MUTED), plain(text, 60)))
+    return lines
+
+
+def summary_line(session: Session) -> Content:
+    """brave-otter · spirals · finished · 60 epochs · 48 s · best dev 0.114 at epoch 58."""
+    r = session.result
+    parts = [plain(session.name, 40), plain(session.data.name, 40), session.status]
+    parts += [plural(session.epochs, "epoch"), plural(session.steps, "step"), duration(session.seconds)]
+    if r.best_dev_cost is not None:
+        parts.append(f"best dev {cost(from_number(r.best_dev_cost))} at epoch {r.best_epoch}")
+    if r.test_accuracy is not None:
+        parts.append(f"test {from_number(r.test_accuracy):.1%} right")
+    return Content(" " + " · ".join(parts))
+
+
+def event_lines(session: Session) -> list[Content]:
+    """Gestures and other events, oldest first."""
+    events = [event_of(record) for record in session.events]
+    seen = {e.nudge: e.id for e in reversed(events) if e.kind == "nudge"}
+    lines = [(e.id, event_line(e, None)) for e in events if e.kind != "nudge"]
+    lines += [(seen[g.number], gesture_line(g, None)) for g in gestures(events)]
+    return [line for _, line in sorted(lines, key=lambda pair: pair[0])]
+
+
+class RecordScreen(Screen[None]):
+    """Shows one session file; what can't be read is said instead."""
+
+    CSS_PATH = "record.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("l", "log_axis", "log or linear axis", tooltip="Of the cost", id="record.log"),
+        Binding("s", "smooth", "smoothing", tooltip="More, none, some", id="record.smooth"),
+        Binding("left", "cursor(-1)", "cursor left", tooltip="Read the curve", id="record.left"),
+        Binding("right", "cursor(1)", "cursor right", tooltip="Read the curve", id="record.right"),
+        Binding("y", "copy", "copy the reading", tooltip="To the clipboard", id="record.copy"),
+        Binding("ctrl+o", "app.sessions", "sessions", tooltip="All recorded ones", id="record.sessions"),
+        Binding("ctrl+n", "app.new_run", "new run", tooltip="Begin one", id="record.new"),
+        Binding("escape", "close", "close", tooltip="Back to where you were", id="record.close"),
+        Binding("q", "app.quit", "quit", tooltip="Leave", id="record.quit"),
+    ]
+
+    def __init__(self, path: Path, *, ascii_only: bool = False) -> None:
+        super().__init__()
+        self._path = path
+        self._ascii = ascii_only
+        self._look = Look()
+        self._session: Session | None = None
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="status", ascii_only=self._ascii)
+        yield CostPlot(id="plot", ascii_only=self._ascii)
+        with Horizontal(id="below"):
+            with VerticalScroll(id="happened"):
+                yield Lines(id="events", ascii_only=self._ascii)
+            with VerticalScroll(id="made-with"):
+                yield Lines(id="settings", ascii_only=self._ascii)
+        yield Lines(id="foot", ascii_only=self._ascii)
+
+    def on_mount(self) -> None:
+        self.query_one("#happened").border_title = "what happened"
+        self.query_one("#made-with").border_title = "settings"
+        keys = "←→ read the curve  l log axis  s smoothing  ctrl+o sessions  esc close  q quit"
+        self.query_one("#foot", Lines).show([Content(f" {keys}")])
+        try:
+            self._session, whole = read(self._path)
+        except SessionError as error:
+            self.query_one("#status", Lines).show(
+                [Content.styled(f" {plain(str(error), 500)}", "bold $error")]
+            )
+            return
+        head = summary_line(self._session)
+        if not whole:
+            head = Content.styled(" edited ", "bold $error") + head
+        self.query_one("#status", Lines).show([head])
+        self.query_one("#events", Lines).show(event_lines(self._session) or [Content("no nudges")])
+        self.query_one("#settings", Lines).show(settings_lines(self._session))
+        self.call_after_refresh(self._draw)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._draw)
+
+    def _draw(self) -> None:
+        if self._session is not None:
+            plot = self.query_one(CostPlot)
+            axis = "log axis" if self._look.log_axis else "linear axis"
+            plot.border_title = f"cost, nats ({axis})"
+            plot.show(chart_of_session(self._session, self._look))
+
+    def action_log_axis(self) -> None:
+        self._look = replace(self._look, log_axis=not self._look.log_axis)
+        self._draw()
+
+    def action_smooth(self) -> None:
+        after = SMOOTHING[(SMOOTHING.index(self._look.smoothing) + 1) % len(SMOOTHING)]
+        self._look = replace(self._look, smoothing=after)
+        self._draw()
+
+    def action_cursor(self, by: int) -> None:
+        if self._session is None:
+            return
+        plot, last = self.query_one(CostPlot), float(self._session.steps)
+        here = self._look.cursor if self._look.cursor is not None else last
+        column = plot.column_of(here)
+        step = plot.step_at(column + by) if column is not None else None
+        self._look = replace(self._look, cursor=min(max(1.0, here if step is None else step), max(1.0, last)))
+        self._draw()
+
+    def on_cost_plot_pointed(self, message: CostPlot.Pointed) -> None:
+        self._look = replace(self._look, cursor=message.step)
+        self._draw()
+
+    def action_copy(self) -> None:
+        chart = self.query_one(CostPlot).chart
+        if chart is not None and self._session is not None:
+            step = self._look.cursor if self._look.cursor is not None else float(self._session.steps)
+            self.app.copy_to_clipboard(reading_text(chart, step))
+
+    def action_close(self) -> None:
+        if self._look.cursor is not None:
+            self._look = replace(self._look, cursor=None)
+            self._draw()
+        elif len(self.app.screen_stack) > 2:
+            self.dismiss(None)

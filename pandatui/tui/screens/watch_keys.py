@@ -1,0 +1,77 @@
+"""The keys of the watch screen, each with an id, a label, a tooltip and a group."""
+
+from textual.binding import Binding
+
+KNOBS = Binding.Group("knobs")
+CURVE = Binding.Group("curve")
+PACE = Binding.Group("training")
+APP = Binding.Group("session")
+
+
+def _key(
+    key: str, action: str, label: str, tooltip: str, group: Binding.Group, id: str, display: str | None = None
+) -> Binding:
+    return Binding(
+        key, action, label, tooltip=tooltip, group=group, id=f"watch.{id}", show=False, key_display=display
+    )
+
+
+WATCH_KEYS = [
+    _key("a", "nudge('learning_rate', -1)", "lower the learning rate", "One notch down", KNOBS, "rate-down"),
+    _key("A", "nudge('learning_rate', 1)", "raise the learning rate", "One notch up", KNOBS, "rate-up"),
+    _key(
+        "b", "nudge('momentum', -1)", "lower momentum", "β averages over fewer steps", KNOBS, "momentum-down"
+    ),
+    _key("B", "nudge('momentum', 1)", "raise momentum", "β averages over more steps", KNOBS, "momentum-up"),
+    _key("d", "nudge('decay', -1)", "lower decay", "The rate falls more slowly", KNOBS, "decay-down"),
+    _key("D", "nudge('decay', 1)", "raise decay", "The rate falls faster", KNOBS, "decay-up"),
+    _key("x", "coarse", "fine or coarse notch", "A coarse notch is five fine ones", KNOBS, "coarse"),
+    _key("up", "pick(-1)", "pick the knob above", "For the keys - and +", KNOBS, "pick-up"),
+    _key("down", "pick(1)", "pick the knob below", "For the keys - and +", KNOBS, "pick-down"),
+    _key("minus", "nudge_picked(-1)", "lower the picked knob", "One notch down", KNOBS, "picked-down", "-"),
+    _key(
+        "plus,equals_sign",
+        "nudge_picked(1)",
+        "raise the picked knob",
+        "One notch up",
+        KNOBS,
+        "picked-up",
+        "+",
+    ),
+    _key("enter", "type_value", "type a value", "For the picked knob", KNOBS, "type"),
+    _key("space", "pause", "pause or go on", "After the last epoch: go on for as many again", PACE, "pause"),
+    _key("full_stop", "one_step", "one step", "While paused", PACE, "one-step", "."),
+    _key("r", "run_steps", "run N steps", "Then pause", PACE, "run-steps"),
+    _key(
+        "less_than_sign",
+        "pace(-1)",
+        "slower",
+        "Half the epochs a second; never changes a bit",
+        PACE,
+        "slower",
+        "<",
+    ),
+    _key("greater_than_sign", "pace(1)", "faster", "Twice the epochs a second", PACE, "faster", ">"),
+    _key("left", "cursor(-1)", "cursor left", "Read the curve further back", CURVE, "left"),
+    _key("right", "cursor(1)", "cursor right", "Read the curve further on", CURVE, "right"),
+    _key(
+        "shift+left", "cursor_nudge(-1)", "to the nudge before", "Jump along the nudges", CURVE, "nudge-left"
+    ),
+    _key(
+        "shift+right", "cursor_nudge(1)", "to the next nudge", "Jump along the nudges", CURVE, "nudge-right"
+    ),
+    _key("home", "cursor_to('start')", "to the start", "The cursor on step 1", CURVE, "home"),
+    _key("end", "cursor_to('end')", "to the end", "The cursor on the last step", CURVE, "end"),
+    _key("l", "log_axis", "log or linear axis", "Of the cost", CURVE, "log"),
+    _key("s", "smooth", "smoothing", "More, none, some", CURVE, "smooth"),
+    _key("z", "zoom(True)", "zoom in", "Around the cursor, or now; the mouse wheel too", CURVE, "zoom-in"),
+    _key("Z", "zoom(False)", "zoom out", "Until the whole run is shown", CURVE, "zoom-out"),
+    _key("y", "copy", "copy the reading", "To the terminal's clipboard", CURVE, "copy"),
+    _key("n", "note", "note", "A line of your own on the record", APP, "note"),
+    _key("ctrl+n", "app.new_run", "new run", "Stops and saves this one", APP, "new"),
+    _key("ctrl+o", "app.sessions", "sessions", "Look at recorded ones; this one goes on", APP, "sessions"),
+    _key("ctrl+s", "save", "save now", "It is also saved every ten seconds", APP, "save"),
+    _key("question_mark", "help", "help", "All keys, in a panel", APP, "help", "?"),
+    _key("escape", "close", "close", "The cursor, the lesson's line; never quits", APP, "close"),
+    _key("q", "app.quit", "quit", "Saves, and says where", APP, "quit"),
+]

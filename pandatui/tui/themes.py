@@ -1,0 +1,50 @@
+"""Three themes. primary is the train cost, secondary dev, accent a nudge, error trouble; all else is quiet."""
+
+from textual.theme import Theme
+
+THEMES = (
+    Theme(
+        name="panda-dark",
+        primary="#5fb3f9",
+        secondary="#f5c15d",
+        accent="#7ee0a3",
+        error="#ff6b6b",
+        warning="#f5a35d",
+        success="#7ee0a3",
+        foreground="#d8dee6",
+        background="#12151a",
+        surface="#191d24",
+        panel="#232933",
+        dark=True,
+    ),
+    Theme(
+        name="panda-light",
+        primary="#0b63b5",
+        secondary="#a35a00",
+        accent="#0a7a46",
+        error="#c01c28",
+        warning="#a35a00",
+        success="#0a7a46",
+        foreground="#20242b",
+        background="#fbfaf7",
+        surface="#f1efe9",
+        panel="#e4e1d8",
+        dark=False,
+    ),
+    Theme(
+        name="projector",
+        primary="#00e5ff",
+        secondary="#ffe600",
+        accent="#00ff7f",
+        error="#ff4040",
+        warning="#ffb000",
+        success="#00ff7f",
+        foreground="#ffffff",
+        background="#000000",
+        surface="#000000",
+        panel="#1c1c1c",
+        dark=True,
+        variables={"text-muted": "#d0d0d0", "border": "#ffffff", "border-blurred": "#ffffff"},
+    ),
+)
+DEFAULT_THEME = "panda-dark"

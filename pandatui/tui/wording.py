@@ -1,0 +1,259 @@
+"""What the screen says, as pure functions from a snapshot to lines of styled text."""
+
+import math
+from collections.abc import Iterable
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from pandatui.nn.schedules import halving_epochs
+from pandatui.plain import plain
+from pandatui.training.events import Event, Gesture
+from pandatui.training.knobs import COARSE, KNOBS
+from pandatui.training.snapshot import Snapshot
+from pandatui.training.words import cost, duration, gesture_words, knob_note, knob_value, number, plural
+
+MUTED = "$text-muted"
+GROUPS = {"try first": "TRY FIRST", "second": "SECOND", "third": "THIRD", "leave alone": "LEAVE ALONE"}
+LETTERS = {"learning_rate": "a  A", "momentum": "b  B", "decay": "d  D"}
+
+
+@dataclass(frozen=True, slots=True)
+class About:
+    """What does not change while a run goes on: names and the shape of the network, already cleaned."""
+
+    name: str
+    data: str
+    network: str
+    optimizer: str
+    hidden: str
+
+    @classmethod
+    def of(
+        cls, name: str, data: str, hidden: Iterable[int], batch_norm: bool, activation: str, optimizer: str
+    ) -> "About":
+        shape = "-".join(map(str, hidden))
+        traits = " BN" if batch_norm else ""
+        traits += "" if activation == "relu" else f" {activation.replace('_', ' ')}"
+        return cls(plain(name, 40), plain(data, 40), shape + traits, optimizer, ", ".join(map(str, hidden)))
+
+
+def state_words(s: Snapshot) -> tuple[str, str]:
+    """The run's state as a sign with a word, and the style that goes with it."""
+    if s.status == "diverged":
+        return "✖ diverged", "bold $error"
+    if s.status == "finished":
+        return "● done", "bold $success"
+    return ("○ paused", "bold $warning") if s.paused else ("● training", "bold $success")
+
+
+def pace_words(s: Snapshot) -> str:
+    """held at 1 epoch/s (> faster), or full pace, 9,100 steps/s."""
+    if s.status != "running":
+        return ""
+    if s.pace is not None:
+        unit = "epoch/s" if s.pace == 1 else "epochs/s"
+        return f"held at {number(s.pace)} {unit} (> faster)"
+    return f"full pace, {s.steps_per_second:,.0f} steps/s" if s.steps_per_second else "full pace"
+
+
+def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Content:
+    """The top line; the further right, the sooner it is left out."""
+    sign, style = state_words(s)
+    place = f"epoch {s.epoch}/{s.target_epochs}"
+    left: list[tuple[str, str]] = []
+    if width >= 100:
+        left = [(" pandatui ", "bold $primary"), (" ", "")]
+        left.append((f"{about.name} · {about.data} · {about.network} · {about.optimizer}", ""))
+    elif width >= 60:
+        left = [(f" {about.name} · {about.data}", "")]
+    right = [(sign, style), (f" · {place}" if width >= 60 else f" {place}", "")]
+    if width >= 100:
+        right += [(f" · {words}", MUTED) for words in (pace_words(s), duration(s.seconds)) if words]
+    elif width >= 70 and s.pace is not None and s.training:
+        right.append((f" · {number(s.pace)} epoch/s", MUTED))
+    if width < 100 and not math.isnan(s.dev_cost):
+        right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
+    if problem:
+        right.append((f" · {plain(problem, 60)}", "bold $error"))
+    used = sum(len(text) for text, _ in (*left, *right)) + 1
+    gap = " " * max(1, width - used) if left else " "
+    return Content.assemble(*left, (gap, ""), *right)
+
+
+# -- knobs ---------------------------------------------------------------------------------------------------
+
+
+def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> list[Content]:
+    """The knobs by importance with their values, what those mean, and the keys."""
+    rows: list[Content] = []
+    usable = set(used)
+    seen = ""
+    for name, knob in KNOBS.items():
+        if knob.group != seen:
+            seen = knob.group
+            rows.append(Content.styled(GROUPS[knob.group], MUTED))
+        label = f"{knob.label} {knob.symbol}".strip()
+        if not knob.live:
+            rows.append(Content.assemble((f" {label:<16} {about.hidden:<9}", ""), (" new run", MUTED)))
+            continue
+        here = name == selected
+        keys = LETTERS.get(name, "- +" if here else "")
+        value = knob_value(name, s.knobs[name]) if name in usable else "not used"
+        style = "bold" if here else ("" if name in usable else MUTED)
+        rows.append(
+            Content.assemble(
+                ("▸" if here else " ", "$accent"), (f"{label:<16} {value:<9}", style), (f" {keys}", MUTED)
+            )
+        )
+        note = _note(s, name) if name in usable else ""
+        if note:
+            rows.append(Content.styled(f"   {note}", MUTED))
+    rows.append(Content.styled(" ε 1e-08, fixed", MUTED))
+    return rows
+
+
+def _note(s: Snapshot, name: str) -> str:
+    last = next((g for g in reversed(s.gestures) if g.knob == name and not g.undone), None)
+    if name in ("momentum", "decay"):
+        words = knob_note(name, s.knobs)
+        if name == "decay" and math.isfinite(halving_epochs(s.knobs["decay"])) and s.epoch:
+            return f"{words}; now epoch {s.epoch}"
+        return words
+    if name == "learning_rate" and last is not None:
+        return f"from step {last.last_step:,}: {knob_value(name, last.after)}"
+    return ""
+
+
+def knob_line(s: Snapshot, selected: str, coarse: bool, width: int) -> Content:
+    """The knobs of the letter keys on one line, for narrow screens."""
+    parts: list[tuple[str, str]] = []
+    shown = [("learning_rate", "a/A"), ("momentum", "b/B"), ("decay", "d/D")]
+    if selected not in LETTERS:
+        shown.insert(0, (selected, "-/+"))
+    for name, keys in shown:
+        knob = KNOBS[name]
+        here = name == selected
+        parts.append(("▸" if here else " ", "$accent"))
+        parts.append(
+            (f"{knob.symbol or knob.label} {knob_value(name, s.knobs[name])}", "bold" if here else "")
+        )
+        parts.append((f" {keys}  ", MUTED))
+    notch = f"notch ×{'3.16' if coarse else '1.26'}"
+    used = sum(len(text) for text, _ in parts)
+    if used + len(notch) < width:
+        parts.append((" " * (width - used - len(notch) - 1) + notch, MUTED))
+    return Content.assemble(*parts)
+
+
+def notch_title(coarse: bool) -> str:
+    return (
+        f"hyperparameters · notch ×{10 ** (0.1 * COARSE):.3g} (x fine)"
+        if coarse
+        else ("hyperparameters · notch ×1.26 (x coarse)")
+    )
+
+
+# -- what happened -------------------------------------------------------------------------------------------
+
+
+def gesture_line(g: Gesture, epoch: float | None) -> Content:
+    """step 191–199 · epoch 10  you  2  learning rate 0.1 → 0.316 (5 notches)."""
+    steps = f"step {g.first_step:,}" + (f"–{g.last_step:,}" if g.last_step != g.first_step else "")
+    where = f"{steps} · epoch {int(epoch)}" if epoch is not None else steps
+    return Content.assemble(
+        (f"{where:<26} ", MUTED), (f"{g.by:<4} {g.number:>2}  ", "$accent"), gesture_words(g)
+    )
+
+
+def event_line(event: Event, epoch: float | None) -> Content:
+    """An event that is no nudge."""
+    where = f"step {event.step:,}" + (f" · epoch {int(epoch)}" if epoch is not None else "")
+    words = {
+        "pause": "paused",
+        "go on": "went on",
+        "extend": f"to epoch {event.epochs}",
+        "note": f"note: {plain(event.text or '', 300)}",
+        "diverged": f"diverged: {plain(event.text or '', 60)}",
+    }.get(event.kind, plain(event.kind, 20))
+    style = "bold $error" if event.kind == "diverged" else ""
+    return Content.assemble((f"{where:<26}          ", MUTED), (words, style))
+
+
+def happenings(s: Snapshot, epoch_of: "EpochOf", most: int) -> list[Content]:
+    """The gestures and the other events, newest first, at most so many."""
+    lines: list[tuple[int, Content]] = []
+    first_ids: dict[int, int] = {}
+    for e in s.events:
+        if e.kind == "nudge" and e.nudge is not None:
+            first_ids.setdefault(e.nudge, e.id)
+        elif e.kind != "nudge":
+            lines.append((e.id, event_line(e, epoch_of(e.step))))
+    for g in s.gestures:
+        lines.append((first_ids[g.number], gesture_line(g, epoch_of(g.first_step))))
+    lines.sort(key=lambda pair: -pair[0])
+    return [line for _, line in lines[:most]]
+
+
+class EpochOf:
+    """step → whole epochs done before it, from the dev points of a snapshot."""
+
+    def __init__(self, s: Snapshot) -> None:
+        self._steps, self._epochs = s.curve.dev_steps, s.curve.dev_epochs
+
+    def __call__(self, step: int) -> float:
+        i = int(self._steps.searchsorted(step))
+        return float(self._epochs[i - 1]) if i else 0.0
+
+
+# -- heads and feet ------------------------------------------------------------------------------------------
+
+
+def best_words(s: Snapshot) -> str:
+    """best dev 0.114 at epoch 58."""
+    if not s.best_epoch:
+        return ""
+    return f"best dev {cost(s.best_dev_cost)} at epoch {s.best_epoch}, last {s.dev_accuracy:.1%} right"
+
+
+def headline(s: Snapshot) -> Content | None:
+    """What must be said above everything while it lasts: diverged, or the end of the epochs."""
+    if s.status == "diverged":
+        event = next((e for e in reversed(s.events) if e.kind == "diverged"), None)
+        cause = "is no longer finite" if event is not None and event.text == "non-finite" else "blew up"
+        step = event.step if event is not None else s.steps
+        return Content.assemble(
+            (f"✖ the cost {cause} at step {step:,}", "bold $error"), ("  ctrl+n new run · q quit", "")
+        )
+    if s.status == "finished":
+        return Content.assemble(
+            (f"{plural(s.target_epochs, 'epoch')} done · {best_words(s)}", "bold $success"),
+            (f" · space {s.target_epochs} more · ctrl+n new run · q quit", ""),
+        )
+    return None
+
+
+def foot(s: Snapshot, width: int) -> Content:
+    """The keys that can be used now, eight at the most, as many as fit."""
+    if s.status == "diverged":
+        keys = [("ctrl+n", "new run"), ("←→", "read the curve")]
+    elif s.status == "finished":
+        keys = [("space", f"{s.target_epochs} more epochs"), ("←→", "read the curve"), ("ctrl+n", "new run")]
+    else:
+        keys = [("space", "go on" if s.paused else "pause")]
+        keys += [(".", "one step")] if s.paused else []
+        keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
+        keys += [] if s.paused else [("<>", "pace")]
+        keys += [("ctrl+n", "new run")] if width >= 100 else []
+    keys += [("?", "help"), ("q", "quit")]
+    parts: list[tuple[str, str]] = [(" ", "")]
+    used = 1
+    last = keys[-2:]
+    reserve = sum(len(k) + len(w) + 3 for k, w in last)
+    for key, word in keys:
+        size = len(key) + len(word) + 3
+        if (key, word) not in last and used + size + reserve > width:
+            continue
+        parts += [(key, "bold $accent"), (f" {word}  ", "")]
+        used += size
+    return Content.assemble(*parts)
