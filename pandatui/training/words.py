@@ -70,7 +70,7 @@ def knob_note(name: str, knobs: dict[str, float]) -> str:
         return (
             "rate does not fall by itself"
             if math.isinf(at)
-            else f"halves the first rate by epoch {number(at)}"
+            else f"halves α₀ by epoch {number(at)}"
         )
     return ""
 
@@ -84,7 +84,9 @@ def change(before: float, after: float, knob: str) -> str:
 
 def nudge_words(event: Event, *, paused: bool) -> str:
     """learning rate 0.0398 (×1.26), in use from step 286."""
-    assert event.knob is not None and event.before is not None and event.after is not None
+    assert event.knob is not None
+    assert event.before is not None
+    assert event.after is not None
     factor = change(event.before, event.after, event.knob)
     value = f"{KNOBS[event.knob].label} {knob_value(event.knob, event.after)}"
     value = f"{value} ({factor})" if factor else value

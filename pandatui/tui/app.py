@@ -27,7 +27,7 @@ from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
 from pandatui.tui.screens.watch import WatchScreen
-from pandatui.tui.themes import DEFAULT_THEME, THEMES
+from pandatui.tui.themes import DEFAULT_MUTED, DEFAULT_THEME, THEMES
 
 INTERNAL, INTERRUPTED = 70, 130
 SECOND_PRESS = 2.0  # seconds within which a second ctrl+c quits
@@ -86,6 +86,9 @@ class PandaApp(App[None]):
             self.begin(
                 self._start.config, self._start.dataset, self._start.name, lesson=self._start.options.lesson
             )
+
+    def get_theme_variable_defaults(self) -> dict[str, str]:
+        return {"muted": DEFAULT_MUTED}
 
     # -- runs --------------------------------------------------------------------------------------------
 

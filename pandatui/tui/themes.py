@@ -1,4 +1,4 @@
-"""Three themes. primary is the train cost, secondary dev, accent a nudge, error trouble; all else is quiet."""
+"""Three themes: primary is the train cost, secondary dev, accent a nudge, error trouble; all else is quiet."""
 
 from textual.theme import Theme
 
@@ -16,6 +16,7 @@ THEMES = (
         surface="#191d24",
         panel="#232933",
         dark=True,
+        variables={"muted": "#808b99"},
     ),
     Theme(
         name="panda-light",
@@ -30,6 +31,7 @@ THEMES = (
         surface="#f1efe9",
         panel="#e4e1d8",
         dark=False,
+        variables={"muted": "#6b6f76"},
     ),
     Theme(
         name="projector",
@@ -44,7 +46,8 @@ THEMES = (
         surface="#000000",
         panel="#1c1c1c",
         dark=True,
-        variables={"text-muted": "#d0d0d0", "border": "#ffffff", "border-blurred": "#ffffff"},
+        variables={"muted": "#c8c8c8"},
     ),
 )
 DEFAULT_THEME = "panda-dark"
+DEFAULT_MUTED = "#8a8a8a"  # in the themes that are not ours

@@ -6,14 +6,13 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
-from pandatui.nn.schedules import halving_epochs
 from pandatui.plain import plain
 from pandatui.training.events import Event, Gesture
 from pandatui.training.knobs import COARSE, KNOBS
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import cost, duration, gesture_words, knob_note, knob_value, number, plural
 
-MUTED = "$text-muted"
+MUTED = "$muted"
 GROUPS = {"try first": "TRY FIRST", "second": "SECOND", "third": "THIRD", "leave alone": "LEAVE ALONE"}
 LETTERS = {"learning_rate": "a  A", "momentum": "b  B", "decay": "d  D"}
 
@@ -47,13 +46,16 @@ def state_words(s: Snapshot) -> tuple[str, str]:
     return ("○ paused", "bold $warning") if s.paused else ("● training", "bold $success")
 
 
+def _pace(pace: float) -> str:
+    return f"{number(pace)} epoch/s" if pace == 1 else f"{number(pace)} epochs/s"
+
+
 def pace_words(s: Snapshot) -> str:
     """held at 1 epoch/s (> faster), or full pace, 9,100 steps/s."""
     if s.status != "running":
         return ""
     if s.pace is not None:
-        unit = "epoch/s" if s.pace == 1 else "epochs/s"
-        return f"held at {number(s.pace)} {unit} (> faster)"
+        return f"held at {_pace(s.pace)} (> faster)"
     return f"full pace, {s.steps_per_second:,.0f} steps/s" if s.steps_per_second else "full pace"
 
 
@@ -71,7 +73,7 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     if width >= 100:
         right += [(f" · {words}", MUTED) for words in (pace_words(s), duration(s.seconds)) if words]
     elif width >= 70 and s.pace is not None and s.training:
-        right.append((f" · {number(s.pace)} epoch/s", MUTED))
+        right.append((f" · {_pace(s.pace)}", MUTED))
     if width < 100 and not math.isnan(s.dev_cost):
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
     if problem:
@@ -110,16 +112,14 @@ def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> 
         if note:
             rows.append(Content.styled(f"   {note}", MUTED))
     rows.append(Content.styled(" ε 1e-08, fixed", MUTED))
+    rows += [Content(""), Content.styled(" up/down picks, -/+ turns, enter types", MUTED)]
     return rows
 
 
 def _note(s: Snapshot, name: str) -> str:
     last = next((g for g in reversed(s.gestures) if g.knob == name and not g.undone), None)
     if name in ("momentum", "decay"):
-        words = knob_note(name, s.knobs)
-        if name == "decay" and math.isfinite(halving_epochs(s.knobs["decay"])) and s.epoch:
-            return f"{words}; now epoch {s.epoch}"
-        return words
+        return knob_note(name, s.knobs)
     if name == "learning_rate" and last is not None:
         return f"from step {last.last_step:,}: {knob_value(name, last.after)}"
     return ""
@@ -147,11 +147,9 @@ def knob_line(s: Snapshot, selected: str, coarse: bool, width: int) -> Content:
 
 
 def notch_title(coarse: bool) -> str:
-    return (
-        f"hyperparameters · notch ×{10 ** (0.1 * COARSE):.3g} (x fine)"
-        if coarse
-        else ("hyperparameters · notch ×1.26 (x coarse)")
-    )
+    """The panel's head: what one press does, and the key that changes that."""
+    factor = f"×{10 ** (0.1 * COARSE):.3g}" if coarse else f"×{10**0.1:.3g}"
+    return f"hyperparameters · {factor} (x {'fine' if coarse else 'coarse'})"
 
 
 # -- what happened -------------------------------------------------------------------------------------------

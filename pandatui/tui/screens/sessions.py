@@ -22,6 +22,7 @@ from pandatui.tui.charset import to_ascii
 from pandatui.tui.plotting import sparkline
 from pandatui.tui.screens.record import RecordScreen, event_lines, settings_lines, summary_line
 from pandatui.tui.widgets.lines import Lines
+from pandatui.tui.wording import MUTED
 
 _COLUMNS = ("name", "when", "data", "network", "status", "epochs", "best dev", "right", "nudges")
 
@@ -114,13 +115,13 @@ class SessionsScreen(Screen[None]):
         lines = [summary_line(session), Content("")]
         if len(values):
             spark = sparkline(values, min(width - 10, 60), unicode=not self._ascii)
-            lines += [Content.assemble(("dev cost ", "$text-muted"), (spark, "$secondary")), Content("")]
+            lines += [Content.assemble(("dev cost ", MUTED), (spark, "$secondary")), Content("")]
         happened = event_lines(session)
         lines += settings_lines(session)
         if happened:
             lines += [Content(""), *happened[:8]]
             if len(happened) > 8:
-                lines.append(Content.styled(f"and {len(happened) - 8} more", "$text-muted"))
+                lines.append(Content.styled(f"and {len(happened) - 8} more", MUTED))
         return lines
 
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:

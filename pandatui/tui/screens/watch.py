@@ -28,6 +28,7 @@ from pandatui.training.knobs import COARSE, KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import knob_value, number, sentence
 from pandatui.tui import wording
+from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import SMOOTHING, Look, chart_of
 from pandatui.tui.lesson import lesson_line
 from pandatui.tui.live import Live
@@ -145,15 +146,18 @@ Each press is in use from the very next mini-batch and is marked on the curve.
         plot.show(chart)
         axis = "log axis" if self._look.log_axis else "linear axis"
         zoomed = " · zoomed, Z shows all" if self._look.window else ""
-        plot.border_title = f"cost, nats ({axis}){zoomed}"
-        plot.border_subtitle = wording.best_words(s)
+        plot.border_title = self._title(f"cost, nats ({axis}){zoomed}")
+        plot.border_subtitle = self._title(wording.best_words(s))
         knobs = self.query_one("#knobs", Lines)
-        knobs.border_title = wording.notch_title(self._coarse)
+        knobs.border_title = self._title(wording.notch_title(self._coarse))
         used = [name for name in LIVE if about.optimizer in KNOBS[name].used_by]
         knobs.show(wording.knob_rows(s, about, self._picked, used))
         self.query_one("#knob-line", Lines).show([wording.knob_line(s, self._picked, self._coarse, width)])
         self._show_log(s)
         self.query_one("#foot", Lines).show([wording.foot(s, width)])
+
+    def _title(self, text: str) -> str:
+        return to_ascii(text) if self._ascii else text
 
     def _show_log(self, s: Snapshot) -> None:
         log = self.query_one("#log", Lines)
@@ -173,6 +177,8 @@ Each press is in use from the very next mini-batch and is marked on the curve.
         if not self.live.lesson or self._lesson_hidden or s.status == "diverged":
             return None
         words = lesson_line(s)
+        if not self.has_class("-wide"):
+            return Content.styled(words, "$secondary")
         return Content.assemble(("lesson  ", "bold $secondary"), words, ("   esc hides this", wording.MUTED))
 
     def say(self, text: str, style: str = "$accent") -> None:

@@ -1,0 +1,66 @@
+"""Make the README's picture from the running app: `python docs/make_pictures.py`.
+
+It plays the first lesson with real keys at two epochs a second and takes what is on the screen at epoch 23.
+"""
+
+import argparse
+import asyncio
+import os
+import tempfile
+from pathlib import Path
+
+from pandatui.training.setup import RunOptions, prepare
+from pandatui.tui.app import PandaApp, Start
+
+PRESSES = {5: "AAAAA", 10: "AAAAA", 15: "AAAAA", 20: "aaa"}  # epoch: keys
+
+
+async def picture(target: Path, size: tuple[int, int], theme: str, ascii_only: bool, last: int) -> None:
+    """Run the app without a terminal, press the keys when their epoch has come, save the screen as SVG."""
+    options = RunOptions()
+    config, dataset = prepare(options)
+    with tempfile.TemporaryDirectory() as folder:
+        os.environ["XDG_CONFIG_HOME"] = folder  # the theme of the picture is not the person's
+        start = Start(
+            Path(folder) / "sessions",
+            options,
+            config,
+            dataset,
+            name="brave-otter",
+            pace=2.0,
+            theme=theme,
+            ascii_only=ascii_only,
+        )
+        app = PandaApp(start)
+        async with app.run_test(size=size) as pilot:
+            due = dict(PRESSES)
+            while (epoch := await pressed(app, due)) < last:
+                await pilot.pause(0.02)
+                assert epoch <= last
+            app.screen.look_again()  # type: ignore[attr-defined]
+            await pilot.pause(0.1)
+            target.write_text(app.export_screenshot(), encoding="utf-8")
+            app.finish(0)
+
+
+async def pressed(app: PandaApp, due: dict[int, str]) -> int:
+    """Press the keys whose epoch has come; returns the epoch."""
+    assert app.live is not None
+    epoch = app.live.driver.ask(lambda run: run.epoch).result()
+    for when in [when for when in due if when <= epoch]:
+        for key in due.pop(when):
+            app.simulate_key(key)
+    return epoch
+
+
+if __name__ == "__main__":
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("target", nargs="?", default=str(Path(__file__).parent / "watch.svg"))
+    parser.add_argument("--size", default="120x36")
+    parser.add_argument("--theme", default="panda-dark")
+    parser.add_argument("--ascii", action="store_true")
+    parser.add_argument("--epoch", type=int, default=23)
+    given = parser.parse_args()
+    columns, rows = map(int, given.size.split("x"))
+    os.environ.setdefault("LANG", "C.UTF-8")
+    asyncio.run(picture(Path(given.target), (columns, rows), given.theme, given.ascii, given.epoch))
