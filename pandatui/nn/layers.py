@@ -3,7 +3,7 @@
 Plain functions over arrays with a leading member axis: K members, m examples, n units. They write into
 the buffers they are given and allocate nothing, so that a training step leaves the allocator alone.
 Gradients are named after what they are the derivative of: `dz` is d cost / d z. Column means are matrix
-products with a row of 1/m, which is quicker than `mean(axis)` and gives a member the same bits in any population.
+products with a row of 1/m, quicker than `mean(axis)` and with the same bits for a member of any population.
 """
 
 from collections.abc import Callable
@@ -23,7 +23,7 @@ LEAKY_SLOPE = 0.01
 
 
 def dense(a: Array, W: Array, z: Array) -> None:
-    """z = a W, with a (K, m, p) or shared (m, p), W (K, p, n), z (K, m, n). The bias, if any, is added apart."""
+    """z = a W, with a (K, m, p) or shared (m, p), W (K, p, n), z (K, m, n). A bias is added apart."""
     np.matmul(a, W, out=z)
 
 
@@ -42,12 +42,14 @@ class BatchNormCache:
     """What the forward pass leaves for the backward pass: one layer, one batch size."""
 
     mean_row: Array  # (1, m), all 1/m
+    ones_row: Array  # (1, m)
+    examples: Array  # (), m: an array of no dimensions in the right dtype is the quickest constant
+    epsilon: Array  # ()
     mean: Array  # (K, 1, n), a view into the network's batch statistics
     variance: Array  # (K, 1, n), likewise
-    inverse_deviation: Array  # (K, 1, n)
+    deviation: Array  # (K, 1, n): √(σ² + ε)
     gain: Array  # (K, 1, n): scale / √(σ² + ε)
-    mean_dy: Array  # (K, 1, n)
-    mean_dy_z: Array  # (K, 1, n)
+    row: Array  # (K, 1, n), scratch
     scratch: Array  # (K, m, n)
 
 
@@ -60,12 +62,11 @@ def batch_norm(z: Array, scale: Array, shift: Array, cache: BatchNormCache, y: A
     c = cache
     np.matmul(c.mean_row, z, out=c.mean)
     np.subtract(z, c.mean, out=z)
-    np.multiply(z, z, out=y)
+    np.square(z, out=y)
     np.matmul(c.mean_row, y, out=c.variance)
-    np.add(c.variance, BATCH_NORM_EPSILON, out=c.inverse_deviation)
-    np.sqrt(c.inverse_deviation, out=c.inverse_deviation)
-    np.reciprocal(c.inverse_deviation, out=c.inverse_deviation)
-    np.multiply(scale, c.inverse_deviation, out=c.gain)
+    np.add(c.variance, c.epsilon, out=c.deviation)
+    np.sqrt(c.deviation, out=c.deviation)
+    np.divide(scale, c.deviation, out=c.gain)
     np.multiply(z, c.gain, out=y)
     np.add(y, shift, out=y)
 
@@ -73,63 +74,65 @@ def batch_norm(z: Array, scale: Array, shift: Array, cache: BatchNormCache, y: A
 def batch_norm_backward(dy: Array, z: Array, dscale: Array, dshift: Array, cache: BatchNormCache) -> None:
     """Turn dy into dz in place, through μ and σ² as well; z is the centred one that `batch_norm` left.
 
-    With ẑ = z/√(σ² + ε) and means over the m examples:
-    dshift = m·mean(dy); dscale = m·mean(dy·ẑ); dz = gain · (dy − mean(dy) − ẑ·mean(dy·ẑ)).
+    With ẑ = z/√(σ² + ε), sums and means over the m examples:
+    dshift = Σ dy; dscale = Σ dy·ẑ; dz = gain · (dy − mean(dy) − ẑ·mean(dy·ẑ)).
     """
     c = cache
-    m = z.shape[-2]
-    np.matmul(c.mean_row, dy, out=c.mean_dy)
+    np.matmul(c.ones_row, dy, out=dshift)
     np.multiply(dy, z, out=c.scratch)
-    np.matmul(c.mean_row, c.scratch, out=c.mean_dy_z)
-    np.multiply(c.mean_dy, m, out=dshift)
-    np.multiply(c.mean_dy_z, c.inverse_deviation, out=c.mean_dy_z)  # now mean(dy·ẑ)
-    np.multiply(c.mean_dy_z, m, out=dscale)
-    np.multiply(c.mean_dy_z, c.inverse_deviation, out=c.mean_dy_z)  # ẑ·mean(dy·ẑ) = z·this
-    np.multiply(z, c.mean_dy_z, out=c.scratch)
+    np.matmul(c.ones_row, c.scratch, out=dscale)
+    np.divide(dscale, c.deviation, out=dscale)
+    np.divide(dscale, c.deviation, out=c.row)
+    np.divide(c.row, c.examples, out=c.row)
+    np.multiply(z, c.row, out=c.scratch)  # ẑ·mean(dy·ẑ)
     np.subtract(dy, c.scratch, out=dy)
-    np.subtract(dy, c.mean_dy, out=dy)
+    np.divide(dshift, c.examples, out=c.row)  # mean(dy)
+    np.subtract(dy, c.row, out=dy)
     np.multiply(dy, c.gain, out=dy)
 
 
-# -- activations: forward writes g(y) over y; backward turns da into dy, given only a = g(y) ------------------
+# -- activations: forward writes g(y) over y; backward turns da into dy, given only a = g(y) -----------------
 
 
-def relu(y: Array) -> None:
-    """a = max(y, 0)."""
-    np.maximum(y, 0, out=y)
+def relu(y: Array, scratch: Array) -> None:
+    """a = max(y, 0). Against an array of zeros: NumPy's maximum with a constant takes four times as long."""
+    scratch.fill(0)
+    np.maximum(y, scratch, out=y)
 
 
 def relu_backward(a: Array, da: Array, scratch: Array) -> None:
-    """dy = da where a > 0; the derivative at 0 is 0. a is never negative, so its sign is the mask."""
-    np.sign(a, out=scratch)
+    """dy = da where a > 0; the derivative at 0 is 0."""
+    np.greater(a, 0, out=scratch, casting="unsafe")
     np.multiply(da, scratch, out=da)
 
 
-def leaky_relu(y: Array) -> None:
+def leaky_relu(y: Array, scratch: Array) -> None:
     """a = max(y, 0.01 y)."""
-    np.maximum(y, y * y.dtype.type(LEAKY_SLOPE), out=y)
+    np.multiply(y, LEAKY_SLOPE, out=scratch)
+    np.maximum(y, scratch, out=y)
 
 
 def leaky_relu_backward(a: Array, da: Array, scratch: Array) -> None:
     """dy = da where a > 0, else 0.01 da."""
     np.greater(a, 0, out=scratch, casting="unsafe")
-    np.maximum(scratch, LEAKY_SLOPE, out=scratch)
+    np.multiply(scratch, 1 - LEAKY_SLOPE, out=scratch)
+    np.add(scratch, LEAKY_SLOPE, out=scratch)  # exactly 1 or 0.01, in float32 too
     np.multiply(da, scratch, out=da)
 
 
-def tanh(y: Array) -> None:
+def tanh(y: Array, scratch: Array) -> None:
     """a = tanh y."""
     np.tanh(y, out=y)
 
 
 def tanh_backward(a: Array, da: Array, scratch: Array) -> None:
     """dy = da · (1 − a²)."""
-    np.multiply(a, a, out=scratch)
+    np.square(a, out=scratch)
     np.subtract(1, scratch, out=scratch)
     np.multiply(da, scratch, out=da)
 
 
-def sigmoid(y: Array) -> None:
+def sigmoid(y: Array, scratch: Array) -> None:
     """a = 1/(1 + e⁻ʸ), written as (1 + tanh(y/2))/2, which overflows nowhere."""
     np.multiply(y, 0.5, out=y)
     np.tanh(y, out=y)
@@ -146,11 +149,11 @@ def sigmoid_backward(a: Array, da: Array, scratch: Array) -> None:
 
 @dataclass(frozen=True, slots=True)
 class Activation:
-    """A pair of passes, and the variance of the weights that suits it: `gain` / fan (He 2015; Glorot 2010)."""
+    """A pair of passes, and the variance of the weights that suits it (He 2015; Glorot 2010)."""
 
     name: str
-    forward: Callable[[Array], None]
-    backward: Callable[[Array, Array, Array], None]
+    forward: Callable[[Array, Array], None]  # (y, scratch of its shape)
+    backward: Callable[[Array, Array, Array], None]  # (a, da, scratch)
     he: bool  # He normal, 2/fan_in; else Glorot normal, 2/(fan_in + fan_out)
 
 

@@ -25,7 +25,7 @@ class Learner:
         self._l2 = strength.astype(self.network.dtype) if strength.any() else None
 
     def step(self, x: Array, labels: Array) -> tuple[Array, bool]:
-        """One update. Returns the train costs (K,), taken before it and without L2, and whether all were finite.
+        """One update. Returns the train costs (K,), taken before it, without L2, and whether all were finite.
 
         A member whose cost or gradient is not finite keeps weights, moments and running averages as they
         were, and `finite()` then tells which; the others go on. x: (m, p) or (K, m, p).
@@ -36,8 +36,8 @@ class Learner:
             network.backward(x)
             if self._l2 is not None:
                 network.add_l2(self._l2)
-            # a finite sum proves that every term is finite; only a sum that is not needs a second look
-            sums = np.add.reduce(network.gradients, axis=1)
+            # a finite sum of squares proves every term finite; only one that is not needs a second look
+            sums = np.vecdot(network.gradients, network.gradients)
             sums += costs
             if not np.isfinite(sums).all() and not (finite := self.finite(costs)).all():
                 self._update_only(np.flatnonzero(finite))
@@ -65,6 +65,7 @@ class Learner:
         arrays = (
             network.parameters,
             network.running,
+            network.running_products,
             optimizer.first,
             optimizer.second,
             optimizer.first_product,

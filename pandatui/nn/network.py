@@ -19,6 +19,7 @@ from pandatui.nn.losses import LossCache, cross_entropy, cross_entropy_backward
 RUNNING_WEIGHT = 0.9
 EVALUATION_ROWS = 1024  # always: other chunks give other bits
 _KEPT_BATCH_SIZES = 4
+_BLOCK = 131_072  # weights at a time in the penalty's gradient
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,14 +77,32 @@ def _size(shapes: dict[str, tuple[int, int]]) -> int:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Workspace:
-    """Every buffer that a training step on m examples writes to."""
+class _ByLayer:
+    """The views of one flat array, layer by layer: what the passes loop over."""
 
-    activations: tuple[Array, ...]  # per hidden layer (K, m, n): y, then a = g(y); the output's logits last
-    pre_norms: tuple[Array, ...]  # per hidden layer with batch norm: z, then centred z
-    gradients: tuple[Array, ...]  # per hidden layer: da, then dy, then dz
-    scratch: tuple[Array, ...]
+    W: tuple[Array, ...]  # (K, p, n) each
+    b: tuple[Array, ...]  # (K, 1, n): of the output layer alone under batch norm, else of all
+    scale: tuple[Array, ...]  # (K, 1, n), none without batch norm
+    shift: tuple[Array, ...]
+
+    @classmethod
+    def of(cls, views: dict[str, Array]) -> "_ByLayer":
+        def all_named(start: str) -> tuple[Array, ...]:
+            return tuple(view for name, view in views.items() if name.startswith(start))
+
+        return cls(W=all_named("W"), b=all_named("b"), scale=all_named("scale"), shift=all_named("shift"))
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Workspace:
+    """Every buffer that a step on m examples writes to. Each tuple has one entry per hidden layer."""
+
+    z: tuple[Array, ...]  # (K, m, n): z, centred by batch norm; without it the same buffers as a
+    a: tuple[Array, ...]  # (K, m, n): y, then a = g(y)
+    da: tuple[Array, ...]  # (K, m, n): da, then dy, then dz
+    scratch: tuple[Array, ...]  # (K, m, n), all in the same memory
     norms: tuple[BatchNormCache, ...]
+    logits: Array  # (K, C, m), then dlogits
     loss: LossCache
     ones_row: Array  # (1, m)
 
@@ -91,7 +110,7 @@ class _Workspace:
 class Network:
     """K members. `parameters`, `gradients`: (K, n). `running`: (K, r), the averages used in test mode.
 
-    `running_product` is ∏ρ over the steps absorbed, the bias correction's 1 − ∏ρ; 1.0 before the first.
+    `running_products` (K, 1) are ∏ρ over the steps each member absorbed: the bias correction is 1 − ∏ρ.
     """
 
     def __init__(self, architecture: Architecture, members: int = 1, dtype: str = "float32") -> None:
@@ -103,17 +122,28 @@ class Network:
         self.gradients = np.zeros_like(self.parameters)
         self.running = np.zeros((members, _size(statistics)), self.dtype)
         self.batch_statistics = np.zeros_like(self.running)
-        self.running_product = 1.0
+        self.running_products = np.ones((members, 1))
         self.views = _views(self.parameters, shapes)
         self.gradient_views = _views(self.gradients, shapes)
+        self.n_weights = sum(r * c for name, (r, c) in shapes.items() if name.startswith("W"))
+        self._penalty = np.empty((members, min(self.n_weights, _BLOCK)), self.dtype)
+        self._p, self._g = _ByLayer.of(self.views), _ByLayer.of(self.gradient_views)
         self._batch_views = _views(self.batch_statistics, statistics)
         self._running_scratch = np.empty_like(self.running)
-        self.n_weights = sum(r * c for name, (r, c) in shapes.items() if name.startswith("W"))
+        self._old, self._new = np.array(RUNNING_WEIGHT, self.dtype), np.array(1 - RUNNING_WEIGHT, self.dtype)
         self._activation = ACTIVATIONS[architecture.activation]
         self._workspaces: dict[int, _Workspace] = {}
-        for name, view in self.views.items():
-            if name.startswith("scale"):
-                view[...] = 1
+        for scale in self._p.scale:
+            scale[...] = 1
+
+    @property
+    def running_product(self) -> float:
+        """∏ρ of a lone network, or of a population whose members have all taken the same steps."""
+        return float(self.running_products[0, 0])
+
+    @running_product.setter
+    def running_product(self, product: float) -> None:
+        self.running_products[...] = product
 
     def initialise(self, streams: Sequence[np.random.Generator]) -> None:
         """Draw each member's weights from its own stream: He normal for the ReLU family, else Glorot normal.
@@ -136,73 +166,65 @@ class Network:
 
         x: (m, p) shared or (K, m, p); labels: (m,) or (K, m).
         """
-        w = self._workspace(x.shape[-2])
-        v = self.views
+        w, p = self._workspace(x.shape[-2]), self._p
         a = x
-        for i, hidden in enumerate(w.activations[:-1]):
+        for i, y in enumerate(w.a):
+            layers.dense(a, p.W[i], w.z[i])
             if self.architecture.batch_norm:
-                z = w.pre_norms[i]
-                layers.dense(a, v[f"W{i + 1}"], z)
-                layers.batch_norm(z, v[f"scale{i + 1}"], v[f"shift{i + 1}"], w.norms[i], hidden)
+                layers.batch_norm(w.z[i], p.scale[i], p.shift[i], w.norms[i], y)
             else:
-                layers.dense(a, v[f"W{i + 1}"], hidden)
-                np.add(hidden, v[f"b{i + 1}"], out=hidden)
-            self._activation.forward(hidden)
-            a = hidden
-        last, logits = len(w.activations), w.activations[-1]
-        layers.dense(a, v[f"W{last}"], logits)
-        np.add(logits, v[f"b{last}"], out=logits)
-        rows = cross_entropy(logits, labels, w.loss)
-        costs: Array = np.add.reduce(rows, axis=-1) / rows.shape[-1]
-        return costs
+                np.add(y, p.b[i], out=y)
+            self._activation.forward(y, w.scratch[i])
+            a = y
+        # the logits transposed, classes before examples: Wᵀ aᵀ + bᵀ
+        np.matmul(p.W[-1].swapaxes(-1, -2), a.swapaxes(-1, -2), out=w.logits)
+        np.add(w.logits, p.b[-1].swapaxes(-1, -2), out=w.logits)
+        rows = cross_entropy(w.logits, labels, w.loss)
+        costs: Array = np.add.reduce(rows, axis=-1)
+        return np.divide(costs, w.loss.examples, out=costs)
 
     def backward(self, x: Array) -> None:
         """Fill `gradients` with those of the mini-batch that `forward` has just seen (without L2)."""
-        w = self._workspace(x.shape[-2])
-        v, g = self.views, self.gradient_views
-        last = len(w.activations)
-        dz = w.activations[-1]
-        cross_entropy_backward(dz, w.loss)
-        np.matmul(w.ones_row, dz, out=g[f"b{last}"])
-        for i in range(last - 1, -1, -1):
-            a = w.activations[i - 1] if i else x
-            da = w.gradients[i - 1] if i else None
-            layers.dense_backward(a, v[f"W{i + 1}"], dz, g[f"W{i + 1}"], da)
-            if da is None:
-                return
-            self._activation.backward(a, da, w.scratch[i - 1])
+        w, p, g = self._workspace(x.shape[-2]), self._p, self._g
+        cross_entropy_backward(w.logits, w.loss)
+        dz = w.logits.swapaxes(-1, -2)  # (K, m, C)
+        np.matmul(w.ones_row, dz, out=g.b[-1])
+        for i in reversed(range(len(w.a))):
+            a, da = w.a[i], w.da[i]
+            layers.dense_backward(a, p.W[i + 1], dz, g.W[i + 1], da)
+            self._activation.backward(a, da, w.scratch[i])
             if self.architecture.batch_norm:
-                layers.batch_norm_backward(
-                    da, w.pre_norms[i - 1], g[f"scale{i}"], g[f"shift{i}"], w.norms[i - 1]
-                )
+                layers.batch_norm_backward(da, w.z[i], g.scale[i], g.shift[i], w.norms[i])
             else:
-                np.matmul(w.ones_row, da, out=g[f"b{i}"])
+                np.matmul(w.ones_row, da, out=g.b[i])
             dz = da
+        layers.dense_backward(x, p.W[0], dz, g.W[0], None)
 
     def add_l2(self, strength: Array) -> None:
-        """Add the gradient of λ/(2 m_train)·‖W‖² to that of the weight matrices; `strength` = λ/m_train, (K, 1)."""
-        n = self.n_weights
-        self.gradients[:, :n] += self.parameters[:, :n] * strength
+        """Add d/dW of λ/(2 m_train)·‖W‖² for the weight matrices alone; `strength` = λ/m_train, (K, 1)."""
+        for start in range(0, self.n_weights, _BLOCK):
+            part = slice(start, min(self.n_weights, start + _BLOCK))
+            scratch = self._penalty[:, : part.stop - start]
+            np.multiply(self.parameters[:, part], strength, out=scratch)
+            np.add(self.gradients[:, part], scratch, out=self.gradients[:, part])
 
     def absorb_statistics(self) -> None:
         """r ← ρ r + (1 − ρ) new, for the means and (biased) variances of the last mini-batch."""
-        np.multiply(self.running, RUNNING_WEIGHT, out=self.running)
-        np.multiply(self.batch_statistics, 1 - RUNNING_WEIGHT, out=self._running_scratch)
+        np.multiply(self.running, self._old, out=self.running)
+        np.multiply(self.batch_statistics, self._new, out=self._running_scratch)
         np.add(self.running, self._running_scratch, out=self.running)
-        self.running_product *= RUNNING_WEIGHT
+        np.multiply(self.running_products, RUNNING_WEIGHT, out=self.running_products)
 
     # -- test mode ---------------------------------------------------------------------------------------
 
     def test_statistics(self) -> dict[str, Array]:
         """Bias-corrected running means and variances by name, (K, 1, n); 0 and 1 before the first step."""
-        shapes = self.architecture.statistic_shapes()
-        if self.running_product == 1.0:
-            flat = np.zeros_like(self.running)
-            views = _views(flat, shapes)
-            for name, view in views.items():
-                view[...] = name.startswith("variance")
-            return views
-        return _views(self.running / self.dtype.type(1 - self.running_product), shapes)
+        fresh = self.running_products == 1  # (K, 1)
+        corrections = np.where(fresh, 1, 1 - self.running_products).astype(self.dtype)
+        views = _views(self.running / corrections, self.architecture.statistic_shapes())
+        for name, view in views.items():
+            view[fresh[:, 0]] = name.startswith("variance")
+        return views
 
     def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
         """Test-mode logits of x (rows, p), in chunks of 1,024 rows: (which rows, (K, rows, C))."""
@@ -223,7 +245,7 @@ class Network:
                     y += v[f"shift{i}"]
                 else:
                     y += v[f"b{i}"]
-                self._activation.forward(y)
+                self._activation.forward(y, np.empty_like(y))
                 a = y
             yield (
                 slice(start, start + len(x[start : start + EVALUATION_ROWS])),
@@ -231,7 +253,7 @@ class Network:
             )
 
     def evaluate(self, x: Array, labels: Array) -> tuple[Array, Array]:
-        """Mean cost and accuracy of each member on x (rows, p) in test mode, two float64 (K,); changes no state.
+        """Mean cost and accuracy of each member on x (rows, p) in test mode, float64 (K,). Changes no state.
 
         Ties of argmax go to the lowest index. Non-finite numbers come out as they are, never as an error.
         """
@@ -241,7 +263,8 @@ class Network:
                 right += (logits.argmax(axis=-1) == labels[rows]).sum(axis=-1)
                 cache = LossCache.of(self.members, logits.shape[1], logits.shape[2], self.dtype)
                 # to float64 before the sum: a buffered cast would split it by the population's size
-                cost += cross_entropy(logits, labels[rows], cache).astype(np.float64).sum(axis=-1)
+                by_class = np.ascontiguousarray(logits.swapaxes(-1, -2))
+                cost += cross_entropy(by_class, labels[rows], cache).astype(np.float64).sum(axis=-1)
             return cost / len(x), right / len(x)
 
     def probabilities(self, x: Array) -> Array:
@@ -260,7 +283,7 @@ class Network:
         kept = Network(self.architecture, len(members), self.dtype.name)
         kept.parameters[...] = self.parameters[list(members)]
         kept.running[...] = self.running[list(members)]
-        kept.running_product = self.running_product
+        kept.running_products[...] = self.running_products[list(members)]
         return kept
 
     def _workspace(self, m: int) -> _Workspace:
@@ -273,6 +296,8 @@ class Network:
 
     def _make_workspace(self, m: int) -> _Workspace:
         K, dtype, hidden = self.members, self.dtype, self.architecture.hidden
+        classes, batch_norm = self.architecture.classes, self.architecture.batch_norm
+        shared = np.empty(K * m * max(hidden, default=0), dtype)
 
         def per_layer() -> tuple[Array, ...]:
             return tuple(np.empty((K, m, n), dtype) for n in hidden)
@@ -280,26 +305,30 @@ class Network:
         def row(n: int) -> Array:
             return np.empty((K, 1, n), dtype)
 
-        scratch = per_layer()
-        with_norm = hidden if self.architecture.batch_norm else ()
+        a = per_layer()
+        scratch = tuple(shared[: K * m * n].reshape(K, m, n) for n in hidden)
+        ones_row, mean_row = np.ones((1, m), dtype), np.full((1, m), 1 / m, dtype)
         return _Workspace(
-            activations=(*per_layer(), np.empty((K, m, self.architecture.classes), dtype)),
-            pre_norms=per_layer() if with_norm else (),
-            gradients=per_layer(),
+            z=per_layer() if batch_norm else a,
+            a=a,
+            da=per_layer(),
             scratch=scratch,
             norms=tuple(
                 BatchNormCache(
-                    mean_row=np.full((1, m), 1 / m, dtype),
+                    mean_row=mean_row,
+                    ones_row=ones_row,
+                    examples=np.array(m, dtype),
+                    epsilon=np.array(layers.BATCH_NORM_EPSILON, dtype),
                     mean=self._batch_views[f"mean{i}"],
                     variance=self._batch_views[f"variance{i}"],
-                    inverse_deviation=row(n),
+                    deviation=row(n),
                     gain=row(n),
-                    mean_dy=row(n),
-                    mean_dy_z=row(n),
+                    row=row(n),
                     scratch=scratch[i - 1],
                 )
-                for i, n in enumerate(with_norm, start=1)
+                for i, n in enumerate(hidden if batch_norm else (), start=1)
             ),
-            loss=LossCache.of(K, m, self.architecture.classes, dtype),
-            ones_row=np.ones((1, m), dtype),
+            logits=np.empty((K, classes, m), dtype),
+            loss=LossCache.of(K, m, classes, dtype),
+            ones_row=ones_row,
         )

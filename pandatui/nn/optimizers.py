@@ -1,7 +1,7 @@
 """sgd, momentum, RMSprop and Adam on the flat (K, n) arrays, in order of complexity.
 
 Knobs are (K, 1) columns, so that members may differ. Bias corrections use 1 − ∏βᵢ, the product of the
-betas really applied, never 1 − βᵗ: after a nudge of β from 0.9 to 0.99 at step 11 the latter is six times off.
+betas really applied, never 1 − βᵗ: after a nudge of β from 0.9 to 0.99 at step 11 that is six times off.
 """
 
 from collections.abc import Sequence
@@ -43,7 +43,7 @@ def sgd(w: Array, g: Array, rate: Array, t: Array) -> None:
 
 
 def momentum(w: Array, g: Array, v: Array, rate: Array, beta: Array, rest: Array, t: Array) -> None:
-    """v ← β v + (1 − β) g; w ← w − α v. `rest` is 1 − β. α stands outside, so that a nudge of it acts at once."""
+    """v ← β v + (1 − β) g; w ← w − α v. `rest` is 1 − β. α is outside, so that a nudge of it acts at once."""
     _average(v, g, beta, rest, t)
     np.multiply(v, rate, out=t)
     np.subtract(w, t, out=w)
@@ -54,9 +54,10 @@ def rmsprop(
 ) -> None:
     """s ← β₂ s + (1 − β₂) g²; w ← w − α g/(√ŝ + ε).
 
-    The correction ŝ = s/c with c = 1 − ∏β₂ is folded in: `rate` is α√c and `epsilon` ε√c. (Hinton 2012, lecture 6e.)
+    The correction ŝ = s/c with c = 1 − ∏β₂ is folded in: `rate` is α√c and `epsilon` ε√c.
+    (Hinton 2012, lecture 6e.)
     """
-    np.multiply(g, g, out=t)
+    np.square(g, out=t)
     _average(s, t, beta2, rest2, t)
     np.sqrt(s, out=t)
     np.add(t, epsilon, out=t)
@@ -84,7 +85,7 @@ def adam(
     (Kingma & Ba 2015, Algorithm 1 and the remark below it.)
     """
     _average(v, g, beta, rest, t)
-    np.multiply(g, g, out=t)
+    np.square(g, out=t)
     _average(s, t, beta2, rest2, t)
     np.sqrt(s, out=t)
     np.add(t, epsilon, out=t)
@@ -108,6 +109,7 @@ class Optimizer:
             raise ValueError(f"optimizer {name!r}: expected one of {', '.join(OPTIMIZERS)}")
         self.rule = OPTIMIZERS[name]
         members, n = parameters.shape
+        self._n = n
         self.first = np.zeros((members, n if self.rule.first else 0), parameters.dtype)
         self.second = np.zeros((members, n if self.rule.second else 0), parameters.dtype)
         self.first_product = np.ones((members, 1))
@@ -117,11 +119,10 @@ class Optimizer:
 
     def set(self, learning_rate: Array, momentum: Array, second_moment: Array) -> None:
         """Turn the knobs, (K, 1) float64 columns: in use from the next update on."""
-        dtype = self.first.dtype
         self._rate64, self._beta64, self._beta264 = learning_rate, momentum, second_moment
-        self._rate = learning_rate.astype(dtype)
-        self._beta, self._rest = momentum.astype(dtype), (1 - momentum).astype(dtype)
-        self._beta2, self._rest2 = second_moment.astype(dtype), (1 - second_moment).astype(dtype)
+        self._rate = self._factor(learning_rate)
+        self._beta, self._rest = self._factor(momentum), self._factor(1 - momentum)
+        self._beta2, self._rest2 = self._factor(second_moment), self._factor(1 - second_moment)
 
     def update(self, parameters: Array, gradients: Array) -> None:
         """One step on (K, n) parameters, in place."""
@@ -129,8 +130,8 @@ class Optimizer:
         n = parameters.shape[1]
         for start in range(0, n, _BLOCK):
             part = slice(start, min(n, start + _BLOCK))
-            w, g = parameters[:, part], gradients[:, part]
-            v, s, t = self.first[:, part], self.second[:, part], self._scratch[:, : w.shape[1]]
+            w, g, t = parameters[:, part], gradients[:, part], self._scratch[:, : part.stop - start]
+            v, s = self.first[:, part], self.second[:, part]
             match self.rule.name:
                 case "sgd":
                     sgd(w, g, rate, t)
@@ -140,6 +141,11 @@ class Optimizer:
                     rmsprop(w, g, s, rate, self._beta2, self._rest2, epsilon, t)
                 case "adam":
                     adam(w, g, v, s, rate, self._beta, self._rest, self._beta2, self._rest2, epsilon, t)
+
+    def _factor(self, column: Array) -> Array:
+        """A (K, 1) float64 column as what multiplies (K, n) rows: in their dtype, and of one member as an
+        array of no dimensions, which NumPy broadcasts in half the time."""
+        return column.astype(self.first.dtype).reshape(column.shape if len(column) > 1 else ())
 
     def _corrected(self) -> tuple[Array, Array]:
         """The rate and ε with the bias corrections folded in, (K, 1); takes the betas into the products."""
@@ -152,7 +158,7 @@ class Optimizer:
         rate = self._rate64 * root
         if self.rule.first:
             rate /= 1 - self.first_product
-        return rate.astype(self._rate.dtype), (root * EPSILON).astype(self._rate.dtype)
+        return self._factor(rate), self._factor(root * EPSILON)
 
     def flush(self) -> None:
         """Set moments below 1e-30 to 0: those of dead units stick at subnormals, which halve the speed."""
@@ -162,12 +168,8 @@ class Optimizer:
     def keep(self, members: Sequence[int]) -> "Optimizer":
         """The state of just these members, by index."""
         rows = list(members)
-        kept = Optimizer(self.rule.name, np.empty((len(rows), self._size), self.first.dtype))
+        kept = Optimizer(self.rule.name, np.empty((len(rows), self._n), self.first.dtype))
         kept.first, kept.second = self.first[rows], self.second[rows]
         kept.first_product, kept.second_product = self.first_product[rows], self.second_product[rows]
         kept.set(self._rate64[rows], self._beta64[rows], self._beta264[rows])
         return kept
-
-    @property
-    def _size(self) -> int:
-        return max(self.first.shape[1], self.second.shape[1], self._scratch.shape[1])
