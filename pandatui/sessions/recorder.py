@@ -7,7 +7,6 @@ the problem is there to be shown, and saving is tried again.
 
 import threading
 import uuid
-from concurrent.futures import CancelledError
 from dataclasses import asdict, dataclass
 from datetime import UTC, datetime
 
@@ -32,12 +31,11 @@ from pandatui.sessions.schema import (
 from pandatui.sessions.store import Store
 from pandatui.training import Driver, Run
 from pandatui.training.environment import describe
+from pandatui.training.events import Diverged, Fact, Failed, Finished
 from pandatui.training.history import CHAIN_BLOCK, Floats, Series
 from pandatui.training.run import Evaluation
 
 PERIOD = 10.0  # seconds
-_FULL_TRAIN, _END_TRAIN = 100_000, 10_000
-_FULL_DEV, _END_DEV = 10_000, 1_000
 _MAX_BLOCKS = 8_192
 
 
@@ -67,13 +65,17 @@ class Recorder:
         self._closing = False
         self._thread = threading.Thread(target=self._main, name="pandatui-recorder", daemon=True)
         self._lock = threading.Lock()
+        driver.subscribe(self._hear)
 
     @property
     def path(self) -> str:
         return str(self._store.path(self.identity.name))
 
     def start(self) -> None:
-        """Write the file before the first step, then go on in the background. Raises OSError, FileExistsError."""
+        """Write the file before the first step, then go on in the background.
+
+        Raises OSError, FileExistsError where the name is taken.
+        """
         self._store.prepare()
         self._store.write(self.identity.name, encode(self._ask(None)), new=True)
         self._thread.start()
@@ -83,7 +85,7 @@ class Recorder:
         self._wanted.set()
 
     def close(self, evaluate: bool = True) -> Session:
-        """The last save, with the run's final status and figures; the Driver must have ended. Returns the record."""
+        """The last save, once the Driver has ended: with the final status and figures. Returns the record."""
         self._closing = True
         self._wanted.set()
         if self._thread.ident is not None:
@@ -95,6 +97,11 @@ class Recorder:
         self._write(session)
         return session
 
+    def _hear(self, fact: Fact) -> None:
+        """In the training thread: an end is worth a save at once."""
+        if isinstance(fact, Finished | Diverged | Failed):
+            self._wanted.set()
+
     def _main(self) -> None:
         while True:
             self._wanted.wait(PERIOD)
@@ -102,10 +109,9 @@ class Recorder:
             if self._closing:
                 return
             try:
-                session = self._ask(None)
-            except CancelledError:
-                return
-            self._write(session)
+                self._write(self._ask(None))
+            except Exception as error:  # a mistake of ours: to be seen, and raised again by `close`
+                self.problem = f"not saved: internal error: {type(error).__name__}: {error}"
 
     def _write(self, session: Session) -> None:
         with self._lock:
@@ -118,20 +124,20 @@ class Recorder:
                 self.problem = f"not saved: {error.strerror or error}"
 
     def _ask(self, evaluation: Evaluation | None) -> Session:
-        seconds = self._driver.seconds
-        return self._driver.ask(lambda run: record(run, self.identity, seconds, evaluation)).result()
+        return self._driver.ask(
+            lambda run: record(run, self.identity, self._driver.seconds, evaluation)
+        ).result()
 
 
 def record(run: Run, identity: Identity, seconds: float, evaluation: Evaluation | None) -> Session:
     """The session of a run as it is between two steps. With an evaluation its figures are the last ones."""
-    status = run.status
     return Session(
         format=FORMAT,
         version=VERSION,
         id=identity.id,
         name=identity.name,
         created=identity.created,
-        status=status,  # type: ignore[arg-type]
+        status=run.status,  # type: ignore[arg-type]
         environment=describe(),
         config=run.config.to_dict(),
         data=_data_record(run.dataset),
@@ -166,13 +172,13 @@ def _data_record(dataset: Dataset) -> DataRecord:
 
 def _curves(run: Run) -> Curves:
     history = run.history
-    links = [link.hex() for link in history.links[1:]] if history.steps > _FULL_TRAIN else []
+    links = [link.hex() for link in history.links[1:]] if history.steps > history.FULL_TRAIN else []
 
     def dev(series: Series) -> Values:
-        return _values(series, _FULL_DEV, _END_DEV, history.DEV_SIZES[0], [])
+        return _values(series, history.FULL_DEV, history.END_DEV, history.DEV_SIZES[0], [])
 
     return Curves(
-        train=_values(history.train, _FULL_TRAIN, _END_TRAIN, CHAIN_BLOCK, links),
+        train=_values(history.train, history.FULL_TRAIN, history.END_TRAIN, CHAIN_BLOCK, links),
         dev_step=dev(history.dev_step),
         dev_cost=dev(history.dev_cost),
         dev_accuracy=dev(history.dev_accuracy),
@@ -181,7 +187,7 @@ def _curves(run: Run) -> Curves:
 
 def _values(series: Series, full: int, end: int, size: int, links: list[str]) -> Values:
     if series.n <= full:
-        return Values(first=to_numbers(series.last(full).tolist()))
+        return Values(first=to_numbers(series.first[: series.n].tolist()))
     return Values(
         first=to_numbers(series.first[:end].tolist()),
         last=to_numbers(series.last(end).tolist()),
@@ -190,15 +196,20 @@ def _values(series: Series, full: int, end: int, size: int, links: list[str]) ->
 
 
 def _blocks(rows: Floats, size: int, links: list[str]) -> Blocks:
-    """Blocks (n, 3) of min, mean, max for the file; pairs merge until there are no more than 8,192."""
+    """Blocks (n, 3) of min, mean, max for the file; pairs merge until there are at most 8,192.
+
+    An odd block at the end has no pair and goes: its values are among the last.
+    """
     while len(rows) > _MAX_BLOCKS:
         even = len(rows) // 2 * 2
         one, two = rows[0:even:2], rows[1:even:2]
         low, high = np.minimum(one[:, 0], two[:, 0]), np.maximum(one[:, 2], two[:, 2])
-        rows = np.stack([low, (one[:, 1] + two[:, 1]) / 2, high], axis=1)
+        with np.errstate(all="ignore"):
+            mean = (one[:, 1] + two[:, 1]) / 2
+        rows = np.stack([low, mean, high], axis=1)
         size, links = size * 2, links[1:even:2]
-    low, mean, high = (to_numbers(rows[:, column].tolist()) for column in range(3))
-    return Blocks(size, low, mean, high, links)
+    columns = (to_numbers(rows[:, column].tolist()) for column in range(3))
+    return Blocks(size, *columns, h=links)
 
 
 def _result(run: Run, evaluation: Evaluation | None) -> Result:

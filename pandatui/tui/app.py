@@ -143,6 +143,8 @@ class PandaApp(App[None]):
         self.notify(message.reason, title="not started", severity="error", timeout=12, markup=False)
 
     def action_sessions(self) -> None:
+        if self.live is not None:
+            self.live.recorder.save()  # so that the list shows it as it is now, or nearly
         self.push_screen(SessionsScreen(self.store, ascii_only=self.ascii_only))
 
     # -- the end -----------------------------------------------------------------------------------------

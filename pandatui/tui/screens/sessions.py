@@ -24,26 +24,26 @@ from pandatui.tui.screens.record import RecordScreen, event_lines, settings_line
 from pandatui.tui.widgets.lines import Lines
 from pandatui.tui.wording import MUTED
 
-_COLUMNS = ("name", "when", "data", "network", "status", "epochs", "best dev", "right", "nudges")
+_COLUMNS = ("name", "when", "data", "status", "best dev", "right", "nudges", "epochs", "network")
 
 
 def row_of(stored: Stored) -> tuple[str, ...]:
     """One line of the table, cleaned."""
     s = stored.session
     if s is None:
-        return (plain(stored.path.stem, 30), "", "", "", "unreadable", "", "", "", "")
+        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "", "")
     best, right = s.result.best_dev_cost, s.result.best_dev_accuracy
     nudges = len({e.nudge for e in s.events if e.kind == "nudge"})
     return (
         plain(s.name, 30),
-        plain(s.created[:16].replace("T", " "), 16),
+        plain(s.created[5:16].replace("T", " "), 11),
         plain(s.data.name, 16),
-        plain("-".join(map(str, s.config.get("hidden") or [])), 16),
         s.status,
-        str(s.epochs),
         cost(from_number(best)) if best is not None else "",
         f"{from_number(right):.1%}" if right is not None else "",
         str(nudges or ""),
+        str(s.epochs),
+        plain("-".join(map(str, s.config.get("hidden") or [])), 16),
     )
 
 
