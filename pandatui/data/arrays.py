@@ -267,8 +267,7 @@ def check_inputs(inputs: Array, place: str) -> None:
 
 
 def _check_lengths(inputs: Array, labels: Array, place: str, x: str, y: str) -> None:
-    if labels.ndim == 0 or len(labels) != len(inputs):
-        found = len(labels) if labels.ndim else "a single value"
+    if len(labels) != len(inputs):
         raise DataError(
-            f"{place}: expected as many labels in {y} as rows in {x}, {len(inputs)}, found {found}"
+            f"{place}: expected as many labels in {y} as rows in {x}, {len(inputs)}, found {len(labels)}"
         )

@@ -109,6 +109,13 @@ def encode(labelled: list[tuple[str, Array]]) -> tuple[tuple[str, ...], Array]:
     Each array is (rows,), (rows, 1) or one-hot (rows, classes), of integers, whole floats or strings.
     """
     flat = [_flat_labels(labels, place) for place, labels in labelled]
+    for (place_of, _), array in zip(labelled, flat, strict=True):
+        if array.dtype.kind == "U":  # what is no character must never become a Python string
+            points = np.ascontiguousarray(array).view(np.uint32)
+            wrong = (points > 0x10FFFF) | ((points >= 0xD800) & (points <= 0xDFFF))
+            if wrong.any():
+                found = int(points[np.argmax(wrong)])
+                raise DataError(f"{place_of}: expected readable labels, found code point 0x{found:x}")
     if len({array.dtype.kind in "US" for array in flat}) > 1:
         raise DataError(
             f"{labelled[1][0]}: expected labels as in the training part, found {flat[1].dtype.name}"

@@ -215,8 +215,17 @@ def choose(
     count = len(first)
     asked = [name for name in (label, *drop) if name is not None]
     by_number = {name: _number(name, count) for name in asked}
+    inputs_if_numbers = set(range(count)) - {by_number[name] for name in drop}
+    inputs_if_numbers.discard(count - 1 if label is None else by_number[label])
+    texts = [
+        i
+        for i in inputs_if_numbers
+        if i is not None and number(first[i]) is None and not is_missing(first[i])
+    ]
+    # A number in the first row names a column only where the row is seen to be a header, and names just one.
     for name in asked:
-        if name not in first and by_number[name] is None:
+        doubtful = number(name) is not None and (not texts or first.count(name) > 1)
+        if by_number[name] is None and (name not in first or doubtful):
             words = [cell for cell in first if number(cell) is None]
             found = f"columns {listing(first)}" if words else f"{count} columns without a header"
             raise DataError(
@@ -225,18 +234,13 @@ def choose(
             )
     # What is no column number can only be a name, so there is a header.
     named = any(index is None for index in by_number.values())
-    inputs_if_numbers = set(range(count)) - {by_number[name] for name in drop}
-    inputs_if_numbers.discard(count - 1 if label is None else by_number[label])
-    texts = [
-        i
-        for i in inputs_if_numbers
-        if i is not None and number(first[i]) is None and not is_missing(first[i])
-    ]
     header = named or bool(texts)
     names = tuple(cell or f"x{i + 1}" for i, cell in enumerate(first)) if header else None
     if names is not None and len(set(names)) < count:
         twice = next(name for i, name in enumerate(names) if name in names[:i])
-        raise DataError(f"{place}: line {line}: expected different column names, found {quote(twice)} twice")
+        raise DataError(
+            f"{place}: line {line}: expected different column names in the header, found {quote(twice)} twice"
+        )
 
     def find(name: str) -> int:
         index = names.index(name) if names is not None and name in names else by_number[name]
