@@ -1,6 +1,7 @@
 """The commands. What is heavy is imported inside them, so that `--help` and `--version` are instant."""
 
 import contextlib
+import io
 import sys
 from collections.abc import Callable
 from pathlib import Path
@@ -100,7 +101,7 @@ def run_options(command: F) -> F:
 def cli() -> None:
     """Watch one neural network learn in your terminal, and nudge its hyperparameters while it does.
 
-    Bare `pandatui` is the first lesson. With a data FILE it trains on that; with a session FILE it shows that.
+    Bare `pandatui` is the first lesson. With a data FILE it trains on that, a session FILE it shows.
     """
 
 
@@ -196,14 +197,13 @@ def train(
     from pandatui.training.setup import prepare
 
     options = _options(settings, plan=tuple(PlannedNudge.parse(text) for text in nudges))
-    config, dataset = prepare(options, report.LoadProgress())
     store = Store(_folder(sessions, load_settings().sessions))
-    driver = Driver(Run(config, dataset))
-    identity = Identity.new(name or store.new_name())
-    recorder = Recorder(driver, store, identity)
+    identity = Identity.new(store.new_name() if name is None else name)
     if store.path(identity.name).exists():
         raise click.UsageError(f"session {identity.name!r} exists in {store.folder}: expected a new --name")
-    sys.exit(report.train(driver, recorder, every=every, as_json=as_json))
+    config, dataset = prepare(options, report.LoadProgress())
+    driver = Driver(Run(config, dataset))
+    sys.exit(report.train(driver, Recorder(driver, store, identity), every=every, as_json=as_json))
 
 
 @cli.command()
@@ -216,10 +216,10 @@ def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
     from pandatui.data import BUILT_IN, inspect
 
     if source is None:
-        click.echo(report.data_list(dict(BUILT_IN)))
+        report.put(report.data_list(dict(BUILT_IN)))
     else:
         found = inspect(source, label=label, drop=drop, progress=report.LoadProgress())
-        click.echo(report.data_text(found, label, drop))
+        report.put(report.data_text(found, label, drop))
 
 
 def _options(settings: dict[str, Any], **more: Any) -> "RunOptions":
@@ -240,7 +240,7 @@ def _folder(option: str | None, kept: str | None) -> Path:
     return sessions_folder(option, environ)
 
 
-def _pace(text: str | None) -> float | None | str:
+def _pace(text: str | None) -> float | str | None:
     """None where nothing was said, "max", or epochs a second."""
     if text is None or text == "max":
         return text
@@ -252,6 +252,10 @@ def _pace(text: str | None) -> float | None | str:
 
 def main() -> None:
     """Run a command; every foreseen error is one line on stderr and status 2, an unforeseen one status 70."""
+    if isinstance(sys.stdout, io.TextIOWrapper):
+        sys.stdout.reconfigure(
+            errors="backslashreplace"
+        )  # as stderr: no terminal is too old for a class name
     try:
         cli.main(standalone_mode=False)
     except click.exceptions.Exit as done:
@@ -260,11 +264,10 @@ def main() -> None:
         sys.exit(INTERRUPTED)
     except click.ClickException as error:
         sys.exit(_refuse(error.format_message()))
-    except BrokenPipeError:  # `pandatui … | head`: whoever read has seen enough
-        sys.stderr.close()
-        sys.exit(0)
     except KeyboardInterrupt:
         sys.exit(INTERRUPTED)
+    except MemoryError as error:
+        sys.exit(_refuse(f"not enough memory: {error or 'expected smaller data or fewer hidden units'}"))
     except OSError as error:
         where = f"{error.filename!r}: " if error.filename else ""
         sys.exit(_refuse(f"{where}{error.strerror or error}"))
@@ -295,8 +298,8 @@ def _refuse(message: str) -> int:
 
 
 def _internal(error: Exception) -> int:
-    import traceback
+    from pandatui.report import show_traceback
 
-    traceback.print_exception(error)
+    show_traceback(error)
     print(f"pandatui: internal error: {type(error).__name__}; please report it", file=sys.stderr)
     return INTERNAL

@@ -3,8 +3,8 @@
 import unicodedata
 
 _REPLACEMENT = "�"
-# Cc controls (ESC, NUL, C1 …), Cf format (bidi overrides, zero width), Cs surrogates, Co private, Cn unassigned,
-# Zl and Zp line ends, and marks, which pile up on the character before them
+# Cc controls (ESC, NUL, C1 …), Cf format (bidi overrides, zero width), Cs surrogates, Co private, Cn
+# unassigned, Zl and Zp line ends, and marks, which pile up on the character before them
 _REFUSED = {"Cc", "Cf", "Cs", "Co", "Cn", "Zl", "Zp", "Mn", "Me"}
 
 

@@ -1,5 +1,6 @@
 """Headless output: progress, summaries and JSON. Data go to stdout, talk to stderr."""
 
+import contextlib
 import json
 import math
 import os
@@ -8,9 +9,11 @@ import signal
 import sys
 import threading
 import time
-from collections.abc import Callable
+import traceback
+from collections import deque
+from collections.abc import Callable, Sequence
 from types import FrameType
-from typing import Any, TextIO
+from typing import Any
 
 from pandatui.data import Inspection
 from pandatui.plain import plain
@@ -24,19 +27,34 @@ from pandatui.training.words import cost, duration, plural, sentence
 OK, USAGE, DIVERGED, INTERNAL = 0, 2, 6, 70
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 _NO_VIEW = View(buckets=1)
+_TICK = 0.2  # seconds
+_CLEAR = "\r\x1b[2K"
 _SHOWN = 20  # classes and columns listed by name
 
 
 def say(text: str) -> None:
     """A line of talk, on stderr."""
-    print(plain(text, 2000), file=sys.stderr)
+    _talk(plain(text, 2000) + "\n")
+
+
+def _talk(text: str) -> None:
+    with contextlib.suppress(OSError):  # the terminal or pipe has gone: training and saving matter more
+        sys.stderr.write(text)
+        sys.stderr.flush()
+
+
+def put(text: str) -> None:
+    """Data, on stdout."""
+    try:
+        print(text, flush=True)
+    except BrokenPipeError:  # `pandatui … | head`: whoever read has seen enough
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 class LoadProgress:
     """Shows what a long load is doing, once it has taken more than a second."""
 
-    def __init__(self, stream: TextIO | None = None, clock: Callable[[], float] = time.monotonic) -> None:
-        self._stream = stream or sys.stderr
+    def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
         self._start = clock()
         self._shown = 0.0
@@ -46,14 +64,17 @@ class LoadProgress:
         if now - self._start < 1 or (now - self._shown < 1 and fraction < 1):
             return
         self._shown = now
-        print(f"{plain(what)} {fraction:.0%}", file=self._stream, flush=True)
+        say(f"{what} {fraction:.0%}")
 
 
 def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) -> int:
-    """Train to the end without a screen, save, and report. Returns the exit status."""
+    """Train to the end without a screen, save, and report. Returns the exit status.
+
+    Raises OSError when the session can't be written before the first step.
+    """
     done = threading.Event()
     caught: list[int] = []
-    messages: list[str] = []
+    messages: deque[str] = deque()
 
     def hear(fact: Fact) -> None:
         if isinstance(fact, Recorded | Refused | WorseThanGuessing | Diverged):
@@ -62,68 +83,82 @@ def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) ->
             done.set()
 
     def stop(number: int, frame: FrameType | None) -> None:
-        caught.append(number)
-        done.set()
+        caught.append(number)  # and no more: the main thread may be holding any lock
 
-    before = {each: signal.signal(each, stop) for each in SIGNALS}
+    before = {each: signal.getsignal(each) for each in SIGNALS}
+    heard = [each for each in SIGNALS if before[each] is not signal.SIG_IGN]  # nohup ignores SIGHUP
     try:
+        for each in heard:
+            signal.signal(each, stop)
         driver.subscribe(hear)
         recorder.start()
         driver.start()
-        _follow(driver, recorder, done, messages, every)
+        _follow(driver, recorder, lambda: bool(caught) or done.wait(_TICK), messages, every)
         driver.close()
         session = recorder.close(evaluate=driver.failure is None)
     finally:
-        for each, handler in before.items():
-            signal.signal(each, handler)
-    _end(recorder, messages)
-    if as_json:
-        print(json.dumps(summary(session, recorder.path)))
-    else:
-        print(summary_text(session))
-    if driver.failure is not None:
-        say(f"pandatui: {sentence(Failed(driver.failure))}; saved as {recorder.path}")
+        for each in heard:
+            signal.signal(each, before[each])
+    _say_all(messages)
+    put(json.dumps(summary(session, recorder.path)) if as_json else summary_text(session))
+    return _status(driver.failure, recorder, session, caught)
+
+
+def _status(
+    failure: BaseException | None, recorder: Recorder, session: Session, caught: Sequence[int]
+) -> int:
+    """The exit status, with the last words on what went wrong."""
+    if recorder.problem:
+        say(f"pandatui: {recorder.path}: {recorder.problem}")
+    if failure is not None:
+        show_traceback(failure)
+        say(f"pandatui: {sentence(Failed(failure))}; the session is {recorder.path}")
         return INTERNAL
     if caught:
         return 128 + caught[0]
-    return DIVERGED if session.status == "diverged" else OK
+    if session.status == "diverged":
+        return DIVERGED
+    return USAGE if recorder.problem else OK
+
+
+def show_traceback(error: BaseException) -> None:
+    """For a report of a mistake of ours, with nothing in it that a terminal would act on."""
+    for lines in traceback.format_exception(error):
+        for line in lines.splitlines():
+            say(line)
 
 
 def _follow(
-    driver: Driver, recorder: Recorder, done: threading.Event, messages: list[str], every: float
+    driver: Driver, recorder: Recorder, over: Callable[[], bool], messages: deque[str], every: float
 ) -> None:
-    """Show progress until the run is over: a bar on a terminal, lines elsewhere."""
+    """Show progress until the run is over: a bar on a terminal, lines elsewhere. `over` waits a moment."""
     terminal = sys.stderr.isatty()
     problem = ""
-    while not done.wait(0.2 if terminal else every):
-        try:
-            snapshot = driver.snapshot(_NO_VIEW, timeout=10)
-        except TimeoutError:
-            continue
-        while messages:
-            _show_line(messages.pop(0), terminal)
+    shown = time.monotonic()
+    while not over():
+        _say_all(messages)
         if recorder.problem != problem:
             problem = recorder.problem
-            _show_line(problem or "saving again", terminal)
+            _say_all(deque([problem or "saving again"]))
+        if not terminal and time.monotonic() - shown < every:
+            continue
+        try:
+            snapshot = driver.snapshot(_NO_VIEW, timeout=1)
+        except TimeoutError:
+            continue
+        shown = time.monotonic()
         if terminal:
-            print(f"\r\x1b[2K{bar(snapshot)}", end="", file=sys.stderr, flush=True)
+            _talk(f"{_CLEAR}{bar(snapshot)}")
         else:
             say(progress_line(snapshot))
 
 
-def _show_line(text: str, terminal: bool) -> None:
-    if terminal:
-        print("\r\x1b[2K", end="", file=sys.stderr)
-    say(text)
-
-
-def _end(recorder: Recorder, messages: list[str]) -> None:
+def _say_all(messages: deque[str]) -> None:
+    """Say and forget them, in place of the bar if there is one."""
     if sys.stderr.isatty():
-        print("\r\x1b[2K", end="", file=sys.stderr)
+        _talk(_CLEAR)
     while messages:
-        say(messages.pop(0))
-    if recorder.problem:
-        say(recorder.problem)
+        say(messages.popleft())
 
 
 def progress_line(snapshot: Snapshot) -> str:
@@ -184,7 +219,8 @@ def summary_text(session: Session) -> str:
         )
     if result.dev_cost is not None:
         lines.append(
-            f"last dev cost  {cost(from_number(result.dev_cost))} ({from_number(result.dev_accuracy):.1%} right)"
+            f"last dev cost  {cost(from_number(result.dev_cost))} "
+            f"({from_number(result.dev_accuracy):.1%} right)"
         )
     if result.test_accuracy is not None:
         lines.append(f"test           {from_number(result.test_accuracy):.1%} right")

@@ -1,5 +1,9 @@
-"""Settings that a person keeps: config.toml in the user's config folder. Flags beat environment beats file beats default."""
+"""Settings that a person keeps: config.toml in the user's config folder.
 
+Flags beat the environment, that beats the file, and that the defaults.
+"""
+
+import json
 import re
 import tomllib
 from dataclasses import dataclass, field
@@ -51,11 +55,11 @@ def remember_theme(name: str) -> None:
     """Keep the theme for the next time, leaving the rest of the file as it is. Raises OSError."""
     path = settings_file()
     text = path.read_text(encoding="utf-8") if path.exists() else ""
-    line = f'theme = "{name}"'
-    if re.search(r"(?m)^theme\s*=.*$", text):
-        text = re.sub(r"(?m)^theme\s*=.*$", line, text, count=1)
-    else:
-        text = f"{line}\n{text}"  # at the top, before any table
+    line = f"theme = {json.dumps(name)}"  # a JSON string is a TOML string
+    table = re.search(r"(?m)^\s*\[", text)
+    top, rest = (text[: table.start()], text[table.start() :]) if table else (text, "")
+    top, found = re.subn(r"(?m)^\s*theme\s*=.*$", lambda _: line, top, count=1)
+    text = top + rest if found else f"{line}\n{text}"
     path.parent.mkdir(parents=True, exist_ok=True)
     temporary = path.with_suffix(".tmp")
     temporary.write_text(text, encoding="utf-8")

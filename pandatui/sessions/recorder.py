@@ -208,8 +208,8 @@ def _blocks(rows: Floats, size: int, links: list[str]) -> Blocks:
             mean = (one[:, 1] + two[:, 1]) / 2
         rows = np.stack([low, mean, high], axis=1)
         size, links = size * 2, links[1:even:2]
-    columns = (to_numbers(rows[:, column].tolist()) for column in range(3))
-    return Blocks(size, *columns, h=links)
+    columns = [to_numbers(column) for column in rows.T.tolist()]
+    return Blocks(size, min=columns[0], mean=columns[1], max=columns[2], h=links)
 
 
 def _result(run: Run, evaluation: Evaluation | None) -> Result:

@@ -1,7 +1,7 @@
 """The session file: its fields, its one way to JSON and back, and the hash that makes an edit visible.
 
-Numbers that JSON does not know are the strings "NaN", "Infinity" and "-Infinity". `integrity` is the SHA-256 of the
-canonical JSON (sorted keys, no spaces) of all else.
+Numbers that JSON does not know are the strings "NaN", "Infinity" and "-Infinity". `integrity` is the SHA-256
+of the canonical JSON (sorted keys, no spaces) of all else.
 """
 
 import hashlib
@@ -12,8 +12,10 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-FORMAT = "pandatui-session"
-VERSION = 1
+from pandatui.training.config import ConfigError, RunConfig
+
+FORMAT: Literal["pandatui-session"] = "pandatui-session"
+VERSION: Literal[1] = 1
 MAX_BYTES = 64 * 1024 * 1024
 
 Special = Literal["NaN", "Infinity", "-Infinity"]
@@ -58,7 +60,7 @@ class DataRecord(Struct, forbid_unknown_fields=True):
     test_rows: Count
     features: Count
     image_shape: list[Count] | None
-    classes: list[Text]
+    classes: list[str]  # as long as the cells of the file that they are from
     statistics: Statistics
 
 
@@ -171,7 +173,10 @@ def encode(session: Session) -> bytes:
 
 
 def decode(raw: bytes) -> tuple[Session, bool]:
-    """The session, and whether its integrity holds (False: it was edited). Raises SessionError."""
+    """The session, checked throughout, and whether its integrity holds (False: it was edited).
+
+    Raises SessionError.
+    """
     try:
         plain = msgspec.json.decode(raw)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
@@ -181,6 +186,21 @@ def decode(raw: bytes) -> tuple[Session, bool]:
                 f"version {version}: this pandatui reads up to version {VERSION}; use a newer one"
             )
         session = msgspec.convert(plain, Session)
+        RunConfig.from_dict(session.config)
+        _check_curves(session.curves)
         return session, session.integrity == integrity_of(plain)
+    except ConfigError as error:
+        raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
+
+
+def _check_curves(curves: Curves) -> None:
+    """What belongs together must be of one length, so that whoever draws it can rely on that."""
+    dev = (curves.dev_step, curves.dev_cost, curves.dev_accuracy)
+    if len({(len(v.first), len(v.last), len(v.blocks.min) if v.blocks else 0) for v in dev}) > 1:
+        raise SessionError("curves: expected as many dev steps as costs and accuracies")
+    for values in (curves.train, *dev):
+        blocks = values.blocks
+        if blocks and not len(blocks.min) == len(blocks.mean) == len(blocks.max):
+            raise SessionError("curves: expected min, mean and max of every block")

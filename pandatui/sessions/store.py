@@ -3,7 +3,6 @@
 import os
 import re
 import secrets
-import tempfile
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
@@ -13,8 +12,17 @@ import platformdirs
 from pandatui.sessions.schema import MAX_BYTES, Session, SessionError, decode
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
-_ADJECTIVES = ["able", "bold", "brave", "bright", "calm", "clever", "cosy", "curious", "deft", "eager", "fair", "fleet", "fond", "gentle", "glad", "happy", "keen", "kind", "light", "lively", "lucky", "merry", "mild", "modest", "neat", "nimble", "patient", "plucky", "proud", "quick", "quiet", "ready", "shy", "sleepy", "sly", "smart", "steady", "sunny", "swift", "tidy", "tender", "vivid", "warm", "wise", "witty", "young", "zesty"]
-_ANIMALS = ["badger", "bear", "beaver", "bison", "bobcat", "camel", "cat", "crane", "deer", "dingo", "dolphin", "eagle", "falcon", "ferret", "finch", "fox", "gecko", "goose", "hare", "hawk", "heron", "horse", "ibex", "jackal", "jay", "koala", "lark", "lemur", "lion", "llama", "lynx", "magpie", "marten", "mole", "moose", "newt", "otter", "owl", "panda", "puffin", "quail", "raven", "robin", "seal", "shrew", "sparrow", "squirrel", "stork", "swan", "tapir", "tiger", "toad", "turtle", "vole", "walrus", "weasel", "whale", "wolf", "wombat", "wren", "yak", "zebra"]
+_ADJECTIVES = """
+    able bold brave bright calm clever cosy curious deft eager fair fleet fond gentle glad happy keen
+    kind light lively lucky merry mild modest neat nimble patient plucky proud quick quiet ready shy
+    sleepy sly smart steady sunny swift tidy tender vivid warm wise witty young zesty
+"""
+_ANIMALS = """
+    badger bear beaver bison bobcat camel cat crane deer dingo dolphin eagle falcon ferret finch fox
+    gecko goose hare hawk heron horse ibex jackal jay koala lark lemur lion llama lynx magpie marten
+    mole moose newt otter owl panda puffin quail raven robin seal shrew sparrow squirrel stork swan
+    tapir tiger toad turtle vole walrus weasel whale wolf wombat wren yak zebra
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,7 +35,7 @@ class Stored:
     problem: str
 
 
-class NameRefused(ValueError):
+class NameRefused(ValueError):  # noqa: N818 - as Refused, the answer to a command
     """A name that no file may have."""
 
 
@@ -35,13 +43,13 @@ def check_name(name: str) -> str:
     """The name itself if it may become a file's name; else NameRefused."""
     if not _NAME.fullmatch(name) or name.endswith((".json", ".study", ".journal")):
         raise NameRefused(
-            f"name {name!r}: expected up to 64 letters, digits, '-', '_' or '.', beginning with a letter or digit"
+            f"name {name!r}: expected up to 64 letters, digits, '-', '_' or '.', the first a letter or digit"
         )
     return name
 
 
 def sessions_folder(option: str | None = None, environ: Mapping[str, str] = os.environ) -> Path:
-    """--sessions, else PANDATUI_SESSIONS, else ./sessions if that folder exists, else the user's data folder."""
+    """--sessions, else PANDATUI_SESSIONS, else ./sessions where there is one, else the user's data folder."""
     chosen = option or environ.get("PANDATUI_SESSIONS")
     if chosen:
         return Path(chosen)
@@ -66,13 +74,13 @@ class Store:
     def new_name(self) -> str:
         """A name nobody has here yet, such as brave-otter."""
         for _ in range(50):
-            name = f"{secrets.choice(_ADJECTIVES)}-{secrets.choice(_ANIMALS)}"
+            name = f"{secrets.choice(_ADJECTIVES.split())}-{secrets.choice(_ANIMALS.split())}"
             if not self.path(name).exists():
                 return name
         return f"{name}-{secrets.token_hex(3)}"
 
     def write(self, name: str, raw: bytes, *, new: bool = False) -> None:
-        """Replace the session's file in one stroke, or with `new` make it and raise FileExistsError if it is there."""
+        """Replace the session's file in one stroke; with `new`, FileExistsError where there is one."""
         write_whole(self.path(name), raw, new=new)
 
     def find(self, which: str | None) -> Path:
@@ -137,30 +145,28 @@ def read(path: Path) -> tuple[Session, bool]:
 
 
 def write_whole(path: Path, raw: bytes, *, new: bool = False) -> None:
-    """Atomically: a temporary file in the same folder, fsync, replace, fsync of the folder. Raises OSError."""
-    descriptor, temporary = tempfile.mkstemp(prefix=f".{path.stem[:40]}-", suffix=".tmp", dir=path.parent)
+    """Atomically: a temporary file in the same folder, fsync, replace, fsync of the folder.
+
+    Raises OSError; with `new`, FileExistsError rather than replace what is there.
+    """
+    temporary = path.parent / f".{path.stem[:40]}-{secrets.token_hex(8)}.tmp"
+    held = False
     try:
-        with os.fdopen(descriptor, "wb") as file:
+        with temporary.open("xb") as file:
             file.write(raw)
             file.flush()
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
             os.fsync(file.fileno())
         if new:
-            os.link(temporary, path)
-            os.unlink(temporary)
-        else:
-            os.replace(temporary, path)
+            path.open("xb").close()  # an empty file holds the name until the next line
+            held = True
+        os.replace(temporary, path)
     except BaseException:
-        Path(temporary).unlink(missing_ok=True)
+        temporary.unlink(missing_ok=True)
+        if held:
+            path.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
-
-
-def _umask() -> int:
-    mask = os.umask(0o077)
-    os.umask(mask)
-    return mask

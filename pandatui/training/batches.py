@@ -1,5 +1,6 @@
 """Mini-batches: one permutation an epoch, and the place in it as a count of rows."""
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -9,7 +10,7 @@ from numpy.typing import NDArray
 
 @dataclass(frozen=True, slots=True)
 class BatchesState:
-    stream: dict[str, Any]  # the bit generator's state before this epoch's permutation was drawn
+    stream: Mapping[str, Any]  # the bit generator's state before this epoch's permutation was drawn
     place: int
 
 

@@ -1,9 +1,9 @@
 """RunConfig: all that a run needs to be run again, seeds included, every default written out."""
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass, fields
-from typing import Any
+from typing import Any, TypeGuard
 
 from pandatui.nn.layers import ACTIVATIONS
 from pandatui.nn.optimizers import OPTIMIZERS
@@ -14,6 +14,8 @@ DTYPES = ("float32", "float64")
 MAX_LAYERS = 32
 MAX_UNITS = 65_536
 MAX_EPOCHS = 10_000_000
+MAX_STEP = 10**15
+MAX_TEXT = 4_096
 
 
 class ConfigError(ValueError):
@@ -22,7 +24,10 @@ class ConfigError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class PlannedNudge:
-    """A nudge set down beforehand: at `step` the knob goes `to` a value, or is multiplied by `times`."""
+    """A nudge set down beforehand: at `step` the knob goes `to` a value, or is multiplied by `times`.
+
+    Raises ConfigError.
+    """
 
     step: int
     knob: str
@@ -30,14 +35,13 @@ class PlannedNudge:
     times: float | None = None
 
     def __post_init__(self) -> None:
-        where = f"planned nudge of {self.knob} at step {self.step}"
-        if not isinstance(self.step, int) or self.step < 1:
-            raise ConfigError(f"planned nudge: step {self.step!r}: expected a whole number from 1 on")
+        _whole("planned nudge: step", self.step, 1, MAX_STEP)
         if self.knob not in LIVE:
             raise ConfigError(f"planned nudge: knob {self.knob!r}: expected one of {', '.join(LIVE)}")
+        where = f"planned nudge of {self.knob} at step {self.step}"
         if (self.to is None) == (self.times is None):
             raise ConfigError(f"{where}: expected either a value or a factor")
-        if self.times is not None and not (0 < self.times < math.inf):
+        if self.times is not None and not (_is_number(self.times) and 0 < self.times < math.inf):
             raise ConfigError(f"{where}: factor {self.times!r}: expected a positive number")
         if self.to is not None:
             check_knob(self.knob, self.to)
@@ -47,7 +51,7 @@ class PlannedNudge:
         """STEP:KNOB=VALUE, with VALUE a number, `*0.5`, `x0.5` or `/2`."""
         step, colon, rest = text.partition(":")
         knob, equals, value = rest.partition("=")
-        if not (colon and equals and step.strip().isdecimal() and len(step) < 16):
+        if not (colon and equals and step.strip().isdecimal() and len(step) <= 16):
             raise ConfigError(f"nudge {text!r}: expected STEP:KNOB=VALUE, such as 500:learning_rate=0.01")
         knob, value = knob.strip(), value.strip()
         try:
@@ -66,7 +70,7 @@ class PlannedNudge:
 
 @dataclass(frozen=True, slots=True)
 class RunConfig:
-    """Frozen and validated. Raises ConfigError. `batch_size` and `standardise` are already resolved for the data."""
+    """Frozen and validated; raises ConfigError. `batch_size` and `standardise` are resolved for the data."""
 
     data: str
     label: str | None = None
@@ -89,6 +93,13 @@ class RunConfig:
     plan: tuple[PlannedNudge, ...] = ()
 
     def __post_init__(self) -> None:
+        _text("data", self.data)
+        if self.label is not None:
+            _text("label", self.label)
+        for name in self.drop:
+            _text("drop", name)
+        if not isinstance(self.batch_norm, bool):
+            raise ConfigError(f"batch norm {self.batch_norm!r}: expected true or false")
         _one_of("activation", self.activation, ACTIVATIONS)
         _one_of("optimizer", self.optimizer, OPTIMIZERS)
         _one_of("standardise", self.standardise, STANDARDISE)
@@ -105,6 +116,10 @@ class RunConfig:
         _whole("epochs", self.epochs, 1, MAX_EPOCHS)
         _whole("seed", self.seed, 0, 2**63 - 1)
         _whole("split seed", self.split_seed, 0, 2**63 - 1)
+        for nudge in self.plan:
+            if self.optimizer not in KNOBS[nudge.knob].used_by:
+                label = KNOBS[nudge.knob].label
+                raise ConfigError(f"nudge at step {nudge.step}: {label} is not used by {self.optimizer}")
         object.__setattr__(self, "plan", tuple(sorted(self.plan, key=lambda nudge: nudge.step)))
 
     def to_dict(self) -> dict[str, Any]:
@@ -117,33 +132,52 @@ class RunConfig:
 
     @classmethod
     def from_dict(cls, plain: Mapping[str, Any]) -> "RunConfig":
-        """The inverse of `to_dict`. Raises ConfigError on a field that is missing, unknown or not of its type."""
+        """The inverse of `to_dict`. Raises ConfigError on a field missing, unknown or not of its type."""
         names = {each.name for each in fields(cls)}
         if set(plain) != names:
-            odd = ", ".join(sorted(set(plain) ^ names))
-            raise ConfigError(f"config: fields missing or unknown: {odd}")
-        try:
-            values = dict(plain)
-            values["hidden"] = tuple(plain["hidden"])
-            values["drop"] = tuple(plain["drop"])
-            values["plan"] = tuple(PlannedNudge(**each) for each in plain["plan"])
-            return cls(**values)
-        except TypeError as error:
-            raise ConfigError(f"config: {error}") from None
+            odd = ", ".join(sorted(map(repr, set(plain) ^ names)))
+            raise ConfigError(f"config: expected its {len(names)} fields, missing or unknown: {odd}")
+        values = dict(plain)
+        for name in ("hidden", "drop", "plan"):
+            if not isinstance(plain[name], list):
+                raise ConfigError(f"config: {name} {plain[name]!r}: expected a list")
+            values[name] = tuple(plain[name])
+        values["plan"] = tuple(map(_planned, values["plan"]))
+        return cls(**values)
 
 
 def check_knob(name: str, value: object, *, low: float | None = None, high: float | None = None) -> float:
-    """The value as a float if the knob allows it; else ConfigError. `low`, `high` narrow the knob's own limits."""
+    """The value as a float if the knob allows it, else ConfigError; `low`, `high` narrow its limits."""
     knob = KNOBS[name]
     low, high = knob.low if low is None else low, knob.high if high is None else high
-    number = isinstance(value, int | float) and not isinstance(value, bool)
-    if not number or not knob.allows(float(value), low, high):  # type: ignore[arg-type]
+    if not _is_number(value) or not knob.allows(value, low, high):
         raise ConfigError(f"{knob.label} {value!r}: expected {knob.expectation(low, high)}")
-    return float(value)  # type: ignore[arg-type]
+    return float(value)
 
 
-def _one_of(what: str, value: object, allowed: Any) -> None:
-    if value not in allowed:
+def _planned(plain: object) -> PlannedNudge:
+    keys = {each.name for each in fields(PlannedNudge)}
+    if not isinstance(plain, dict) or not {"step", "knob"} <= set(plain) <= keys:
+        raise ConfigError(f"planned nudge {plain!r}: expected step, knob and either to or times")
+    return PlannedNudge(**plain)
+
+
+def _is_number(value: object) -> TypeGuard[float]:
+    return isinstance(value, int | float) and not isinstance(value, bool)
+
+
+def _text(what: str, value: object) -> None:
+    """Text that a file can hold: a path that is not UTF-8 comes in with lone surrogates."""
+    try:
+        if isinstance(value, str) and len(value.encode()) <= MAX_TEXT:
+            return
+    except UnicodeEncodeError:
+        pass
+    raise ConfigError(f"{what} {value!r}: expected text in UTF-8 of at most {MAX_TEXT:,} bytes")
+
+
+def _one_of(what: str, value: object, allowed: Iterable[str]) -> None:
+    if not isinstance(value, str) or value not in allowed:
         raise ConfigError(f"{what} {value!r}: expected one of {', '.join(allowed)}")
 
 

@@ -40,6 +40,11 @@ class Driver:
         self._closing = False
         self._subscribers: list[Subscriber] = []
         self._thread = threading.Thread(target=self._main, name="pandatui-training", daemon=True)
+        self._threaded = (
+            False  # whether the thread answers; before and after, whoever asks is answered at once
+        )
+        self._threaded_lock = threading.Lock()
+        self._answering = threading.RLock()
         self._seconds = 0.0
         self._running_since: float | None = None
         self._last_press: tuple[str, float] | None = None
@@ -47,19 +52,21 @@ class Driver:
         self._speed_mark = (0.0, 0)
         self._speed = 0.0
         self.failure: BaseException | None = None
+        pin_blas()
 
     # -- for any thread ----------------------------------------------------------------------------------
 
     def start(self) -> None:
-        pin_blas()
-        self._thread.start()
+        with self._threaded_lock:
+            self._thread.start()
+            self._threaded = True
 
     def subscribe(self, subscriber: Subscriber) -> None:
         """Call `subscriber` with every fact, in the training thread: it must be quick and must not raise."""
         self._subscribers.append(subscriber)
 
     def send(self, command: Command) -> None:
-        """Queue a command; it is carried out before the next step."""
+        """Queue a command; it is carried out before the next step. After the end it is not heard."""
         if isinstance(command, Nudge):
             now = self._clock()
             last, self._last_press = self._last_press, (command.knob, now)
@@ -69,20 +76,20 @@ class Driver:
         self._wake.set()
 
     def ask(self, question: Callable[[Run], T]) -> Future[T]:
-        """Have `question(run)` answered between two steps. After the end it is answered at once."""
+        """Have `question(run)` answered between two steps; before the start and after the end, at once."""
         answer: Future[T] = Future()
-        if self._thread.is_alive():
-            self._inbox.append((question, answer))
+        with self._threaded_lock:
+            queued = self._threaded
+            if queued:
+                self._inbox.append((question, answer))
+        if queued:
             self._wake.set()
-            if self._thread.is_alive():
-                return answer
-            self._answer_the_rest()  # it ended between the two looks
-            return answer
-        self._answer(question, answer)
+        else:
+            self._answer(question, answer)
         return answer
 
     def snapshot(self, view: View, timeout: float = 0.25) -> Snapshot:
-        """A look at the run between two steps. Raises TimeoutError when a step takes longer than `timeout`."""
+        """A look at the run between two steps. Raises TimeoutError when that takes longer than `timeout`."""
 
         def taken(run: Run) -> Snapshot:
             return replace(
@@ -112,7 +119,7 @@ class Driver:
         return self._thread.is_alive()
 
     def close(self, timeout: float | None = None) -> bool:
-        """Stop after the present step and wait for the thread. Returns whether it has ended."""
+        """Stop after the present step and the commands sent so far; returns whether the thread has ended."""
         self._closing = True
         self._wake.set()
         if self._thread.ident is not None and self._thread is not threading.current_thread():
@@ -132,19 +139,22 @@ class Driver:
                 if not self._run.ready:
                     self._stand_clock()
                     self._wait(None)
-                elif (rest := self._until_due()) > 0:
-                    self._run_clock()
+                    continue
+                self._run_clock()
+                if (rest := self._until_due()) > 0:
                     self._wait(rest)
                 else:
-                    self._run_clock()
                     self._push(self._run.step(self.seconds))
+            self._drain()
         except BaseException as error:  # shown, saved and ended with status 70 by whoever owns the Driver
             self.failure = error
             self._push([Failed(error)])
         finally:
             self._stand_clock()
             self._closing = True
-        self._answer_the_rest()
+            with self._threaded_lock:
+                self._threaded = False
+            self._answer_the_rest()
 
     def _wait(self, seconds: float | None) -> None:
         if not self._inbox and not self._closing:
@@ -166,10 +176,15 @@ class Driver:
                 self._answer(*item)
 
     def _answer(self, question: Callable[[Run], Any], answer: Future[Any]) -> None:
+        if not answer.set_running_or_notify_cancel():
+            return
         try:
-            answer.set_result(question(self._run))
+            with self._answering:  # one at a time, in whichever thread
+                result = question(self._run)
         except Exception as error:  # belongs to the one who asked, not to the training
             answer.set_exception(error)
+        else:
+            answer.set_result(result)
 
     def _push(self, facts: list[Fact]) -> None:
         for fact in facts:
@@ -191,11 +206,12 @@ class Driver:
 
     def _run_clock(self) -> None:
         if self._running_since is None:
-            self._running_since = self._clock()
+            self._running_since = self._due = self._clock()
             self._speed_mark = (self._running_since, self._run.steps)
 
     def _stand_clock(self) -> None:
-        self._seconds, self._running_since = self.seconds, None
+        seconds, self._running_since = self.seconds, None
+        self._seconds = seconds
 
     def _measured(self) -> float:
         """Steps a second over the last second or so."""

@@ -5,7 +5,7 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from threadpoolctl import ThreadpoolController
+from threadpoolctl import ThreadpoolController  # type: ignore[import-untyped]
 
 
 @cache
@@ -14,13 +14,13 @@ def _controller() -> ThreadpoolController:
 
 
 def pin_blas() -> None:
-    """One BLAS thread from here on: with two, a busy neighbour slows training and the bits depend on the count."""
+    """One BLAS thread from here on: with two, a busy neighbour slows training and the bits may differ."""
     _controller().limit(limits=1, user_api="blas")
 
 
 def describe() -> dict[str, Any]:
-    """Python, NumPy, BLAS, kernel, threads, SIMD level and kind of machine; nothing that names a person or a host."""
-    blas = next((lib for lib in _controller().info() if lib["user_api"] == "blas"), {})
+    """Versions, BLAS kernel, threads, SIMD level, kind of machine; nothing that names a person or a host."""
+    blas: dict[str, Any] = next((lib for lib in _controller().info() if lib["user_api"] == "blas"), {})
     config = np.show_config(mode="dicts")
     simd = config.get("SIMD Extensions", {}).get("found", []) if isinstance(config, dict) else []
     return {

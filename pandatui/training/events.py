@@ -1,4 +1,4 @@
-"""What can be asked of a run (commands, imperative), what is on its record (events), what it tells (facts)."""
+"""What can be asked of a run (commands), what is on its record (events), and what it tells (facts)."""
 
 from dataclasses import dataclass
 
@@ -9,7 +9,7 @@ from dataclasses import dataclass
 class Nudge:
     """Turn a live knob: by notches, to a value, or times a factor; resolved when applied.
 
-    `continues` says that it belongs to the gesture of the nudge before it; the Driver, which has a clock, knows.
+    `continues`: it belongs to the gesture of the nudge before it. The Driver, which has a clock, says so.
     """
 
     knob: str
@@ -51,7 +51,7 @@ Command = Nudge | Pause | GoOn | Extend | Note
 
 @dataclass(frozen=True, slots=True)
 class Event:
-    """One line of the record. `step` is the first step that it bears on. Fields that a kind has no use for are None.
+    """One line of the record. `step` is the first step that it bears on; what a kind has no use for is None.
 
     kind: "nudge", "pause", "go on", "extend", "note", "diverged". `seconds` is running time.
     """
@@ -106,7 +106,7 @@ class WorseThanGuessing:
 
 @dataclass(frozen=True, slots=True)
 class Diverged:
-    """`cause` is "non-finite" (nothing was changed) or "blown up" (the last 50 costs are far above guessing)."""
+    """`cause`: "non-finite" (nothing was changed) or "blown up" (the last 50 costs far above guessing)."""
 
     step: int
     cause: str
@@ -149,8 +149,11 @@ def gestures(events: tuple[Event, ...] | list[Event]) -> tuple[Gesture, ...]:
     for e in events:
         if e.kind != "nudge":
             continue
-        assert e.nudge is not None and e.knob is not None and e.by is not None
-        assert e.before is not None and e.after is not None
+        assert e.nudge is not None
+        assert e.knob is not None
+        assert e.by is not None
+        assert e.before is not None
+        assert e.after is not None
         old = found.get(e.nudge)
         found[e.nudge] = Gesture(
             number=e.nudge,

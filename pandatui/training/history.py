@@ -2,7 +2,7 @@
 
 A `Series` keeps its first and its recent values in full and the whole of itself as blocks with min, mean and
 max, which start at multiples of their size, so that a spike of one step stays visible after ten million.
-`History` adds the hash chain over every train cost (DESIGN §5) and the dev points.
+`History` adds the hash chain over every train cost and the dev points.
 """
 
 import hashlib
@@ -39,14 +39,18 @@ class _Growing:
 
 
 class Series:
-    """One value a position, positions counted from 0. `sizes` are the block sizes, each a multiple of the last."""
+    """One value a position, counted from 0. Block `sizes` ascend, each a multiple of the one before.
+
+    The first `keep_first` values are kept in full, and of the last at least `keep_recent` (after a `truncate`
+    at least its tail). `keep_first` is at most twice `keep_recent`.
+    """
 
     def __init__(self, sizes: tuple[int, ...], keep_first: int, keep_recent: int) -> None:
         self.sizes = sizes
         self.n = 0
         self.first = np.empty(keep_first)
         self.keep_recent = keep_recent
-        self.recent_start = 0  # a multiple of the largest block that is folded from raw values
+        self.recent_start = 0  # position of the first recent value
         self._recent = np.empty(min(4096, 2 * keep_recent))
         self._levels = tuple(_Growing(3) for _ in sizes)
 
@@ -74,8 +78,11 @@ class Series:
         return self.keep_recent
 
     def _fold(self) -> None:
-        """Close the blocks that end at the last value: from raw values, then each level from the one below."""
-        rows = self.raw(self.n - self.sizes[0], self.n)
+        """Close the blocks that end here: the least from raw values, each other from the level below."""
+        with np.errstate(all="ignore"):  # costs may be huge or infinite
+            self._fold_levels(self.raw(self.n - self.sizes[0], self.n))
+
+    def _fold_levels(self, rows: Floats) -> None:
         self._levels[0].append((rows.min(), rows.mean(), rows.max()))
         for lower, size in enumerate(self.sizes[1:]):
             if self.n % size:
@@ -96,38 +103,52 @@ class Series:
         """The closed blocks of one size: (blocks, 3), min, mean, max."""
         return self._levels[self.sizes.index(size)].rows()
 
+    def tail(self, least: int) -> Floats:
+        """What `truncate` needs to come back to here: nothing while the first values are all there are."""
+        if self.n <= len(self.first):
+            return np.empty(0)
+        return self.last(max(least, self.n % self.sizes[0])).copy()
+
     def truncate(self, n: int, tail: Floats) -> None:
-        """Forget what came after the first n values; `tail` are the last of them, in case they are needed."""
+        """Forget what came after the first n values; `tail` is what `tail()` gave when there were n."""
         for level, size in zip(self._levels, self.sizes, strict=True):
             level.truncate(n // size)
-        if n - len(tail) < self.recent_start:
+        if n <= len(self.first):
+            if self.recent_start:
+                self.recent_start = 0
+                self._recent[:n] = self.first[:n]
+        elif n - len(tail) < self.recent_start:
             self.recent_start = n - len(tail)
-        self._recent[n - len(tail) - self.recent_start : n - self.recent_start] = tail
+            self._recent[: len(tail)] = tail
         self.n = n
 
     def view(self, first: float, last: float, buckets: int) -> tuple[Floats, Floats, Floats, Floats]:
         """Positions (1-based, the middle of each bucket) and their min, mean and max between two positions.
 
-        Costs the same for a run of any length: it reads the finest level that has no more than 16,384 values there.
+        Costs the same for a run of any length: it reads the finest level with at most 16,384 values there.
+        Whole blocks are read, so that the first and last bucket may reach over the edge; buckets start at
+        multiples of their width.
         """
         start, stop = max(0, int(first) - 1), min(self.n, int(np.ceil(last)))
         if stop <= start:
             empty = np.empty(0)
             return empty, empty, empty, empty
-        size, low, mean, high, origin = self._level_for(start, stop)
-        step = max(1, -(-int(last - first + 1) // (size * max(1, buckets))))
-        cuts = np.arange((origin // size) % step and step - (origin // size) % step, len(mean), step)
-        if not len(cuts) or cuts[0] != 0:
-            cuts = np.concatenate([[0], cuts])
-        counts = np.diff(np.append(cuts, len(mean)))
-        edges = origin + np.append(cuts, len(mean)) * size
-        edges[-1] = min(edges[-1], stop)
-        return (
-            (edges[:-1] + edges[1:] + 1) / 2,
-            np.minimum.reduceat(low, cuts),
-            np.add.reduceat(mean, cuts) / counts,
-            np.maximum.reduceat(high, cuts),
-        )
+        with np.errstate(all="ignore"):  # costs may be huge or infinite
+            size, low, mean, high, origin = self._level_for(start, stop)
+            step = max(1, -(-int(last - first + 1) // (size * max(1, buckets))))
+            cuts = np.arange(-(origin // size) % step, len(mean), step)
+            if not len(cuts) or cuts[0] != 0:
+                cuts = np.concatenate([[0], cuts])
+            weights = np.full(len(mean), float(size))
+            weights[-1] = min(size, self.n - origin - (len(mean) - 1) * size)  # the open block is shorter
+            edges = origin + np.append(cuts, len(mean)) * size
+            edges[-1] = min(edges[-1], stop)
+            return (
+                (edges[:-1] + edges[1:] + 1) / 2,
+                np.minimum.reduceat(low, cuts),
+                np.add.reduceat(mean * weights, cuts) / np.add.reduceat(weights, cuts),
+                np.maximum.reduceat(high, cuts),
+            )
 
     def _level_for(self, start: int, stop: int) -> tuple[int, Floats, Floats, Floats, int]:
         """(block size, min, mean, max, position of the first) of the finest level that will do."""
@@ -142,9 +163,8 @@ class Series:
             if len(rows) <= _DRAWN or size == self.sizes[-1]:
                 break
         closed = (start // size + len(rows)) * size
-        if closed < stop and stop == self.n:  # the open block, as far as it has come
-            tail = self._open(closed)
-            rows = np.concatenate([rows, [tail]])
+        if closed < stop:  # the open block, as far as it has come
+            rows = np.concatenate([rows, [self._open(closed)]])
         return size, rows[:, 0], rows[:, 1], rows[:, 2], start // size * size
 
     def _open(self, start: int) -> tuple[float, float, float]:
@@ -158,13 +178,13 @@ class Series:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class HistoryState:
-    """What a checkpoint keeps of the curves: the chain and the open blocks; closed blocks don't change."""
+    """What a checkpoint keeps of the curves; closed blocks and their hashes don't change."""
 
     steps: int
-    chain: bytes  # h at the last multiple of 1,024 steps
-    tail: Floats  # the train costs since then
+    train_tail: Floats
     epochs: int
-    dev_tail: Floats  # (n, 3): the dev rows since the last multiple of the dev block
+    dev_tails: tuple[Floats, ...]  # step, cost, accuracy
+    best: tuple[int, float, float] | None
 
 
 class History:
@@ -172,11 +192,13 @@ class History:
 
     TRAIN_SIZES = (32, CHAIN_BLOCK, 32 * CHAIN_BLOCK)
     DEV_SIZES = (64, 2048)
+    FULL_TRAIN, END_TRAIN = 100_000, 10_000  # all up to so many; beyond, so many first and last ones
+    FULL_DEV, END_DEV = 10_000, 1_000
 
     def __init__(self) -> None:
-        self.train = Series(self.TRAIN_SIZES, keep_first=10_000, keep_recent=131_072)
+        self.train = Series(self.TRAIN_SIZES, keep_first=self.FULL_TRAIN, keep_recent=131_072)
         self.dev_step, self.dev_cost, self.dev_accuracy = (
-            Series(self.DEV_SIZES, keep_first=1_000, keep_recent=16_384) for _ in range(3)
+            Series(self.DEV_SIZES, keep_first=self.FULL_DEV, keep_recent=16_384) for _ in range(3)
         )
         self.links = [bytes(32)]  # h after 0, 1,024, 2,048, … steps
         self.best: tuple[int, float, float] | None = None  # epoch, dev cost, accuracy: the lowest cost
@@ -209,36 +231,24 @@ class History:
     def state(self) -> HistoryState:
         return HistoryState(
             steps=self.steps,
-            chain=self.links[-1],
-            tail=self.train.last(self.steps % CHAIN_BLOCK).copy(),
+            train_tail=self.train.tail(self.END_TRAIN),
             epochs=self.epochs,
-            dev_tail=np.stack(
-                [s.last(self.epochs % self.DEV_SIZES[0]) for s in self._dev_series()], axis=1
-            ).copy(),
+            dev_tails=tuple(series.tail(self.END_DEV) for series in self._dev_series()),
+            best=self.best,
         )
 
     def restore(self, state: HistoryState) -> None:
         """Back to an earlier point of this same history."""
         if state.steps > self.steps or state.epochs > self.epochs:
             raise ValueError(f"this history has {self.steps} steps, the state {state.steps}")
-        self.train.truncate(state.steps, state.tail)
-        for column, series in enumerate(self._dev_series()):
-            series.truncate(state.epochs, state.dev_tail[:, column])
+        self.train.truncate(state.steps, state.train_tail)
+        for series, tail in zip(self._dev_series(), state.dev_tails, strict=True):
+            series.truncate(state.epochs, tail)
         del self.links[state.steps // CHAIN_BLOCK + 1 :]
-        if self.best is not None and self.best[0] > state.epochs:
-            self.best = self._best_again()
+        self.best = state.best
 
     def _dev_series(self) -> tuple[Series, Series, Series]:
         return self.dev_step, self.dev_cost, self.dev_accuracy
-
-    def _best_again(self) -> tuple[int, float, float] | None:
-        """The best epoch of what is left, among the epochs kept in full."""
-        start = self.dev_cost.recent_start
-        costs = self.dev_cost.raw(start, self.epochs)
-        if not np.isfinite(costs).any():
-            return None
-        i = int(np.nanargmin(np.where(np.isfinite(costs), costs, np.nan)))
-        return start + i + 1, float(costs[i]), float(self.dev_accuracy.raw(start, self.epochs)[i])
 
 
 def _link(previous: bytes, costs: Floats) -> bytes:

@@ -4,10 +4,12 @@ Order and scales follow the course: the learning rate first, then β, batch size
 layers, decay and λ; each on the scale on which its effect is even.
 """
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
 
 COARSE = 5  # notches
+_ROUNDING = 1e-9  # so near a limit, notches have reached it
 
 ALL_OPTIMIZERS = frozenset({"momentum", "adam", "rmsprop", "sgd"})
 
@@ -25,15 +27,11 @@ def _one_minus(factor: float) -> Callable[[float, int], float]:
     return lambda value, notches: 1 - (1 - value) * factor**-notches
 
 
-def _doubled(value: float, notches: int) -> float:
-    return float(int(value * 2.0**notches))
-
-
 @dataclass(frozen=True, slots=True)
 class Knob:
     """One hyperparameter. `low` and `high` are its limits; a batch size's depend on the run.
 
-    `least`: where 0 is allowed, the least positive value: a notch below it gives 0, and up from 0 gives `from_zero`.
+    `least`: where 0 is allowed, the least positive value; a notch below it gives 0, up from 0 `from_zero`.
     """
 
     name: str
@@ -55,13 +53,24 @@ class Knob:
             if notches <= 0:
                 return 0.0
             value, notches = self.from_zero, notches - 1
-        new = clean(self.notch(value, notches))
-        if self.least is not None and new < self.least * (1 - 1e-9):
+        return self.kept(self.notch(value, notches), low, high)
+
+    def kept(self, value: float, low: float, high: float) -> float:
+        """The allowed value nearest to `value`; where 0 is allowed, what is below the least is 0."""
+        value = min(max(value, low), high)
+        if self.least is not None and value < self.least * (1 - _ROUNDING):
             return 0.0
-        return clean(min(max(new, low), high))
+        for limit in (low, high, self.least):
+            if limit is not None and math.isclose(
+                value, limit, rel_tol=_ROUNDING, abs_tol=0 if limit else _ROUNDING
+            ):
+                return float(limit)
+        return float(math.floor(value)) if self.whole else clean(value)
 
     def expectation(self, low: float, high: float) -> str:
         """The limits in words, for error messages."""
+        if self.whole:
+            return f"a whole number from {low:g} to {high:,.0f}"
         if self.least is not None:
             return f"0, or {self.least:g} … {high:g}"
         return f"{low:g} … {high:g}"
@@ -87,7 +96,7 @@ KNOBS = {
             notch=_one_minus(10**0.1),
             used_by=frozenset({"momentum", "adam"}),
         ),
-        Knob("batch_size", "batch size", "", "second", 1, float("inf"), notch=_doubled, whole=True),
+        Knob("batch_size", "batch size", "", "second", 1, 2**53, notch=_multiplied(2), whole=True),
         Knob("hidden", "hidden units", "", "second", 1, 65_536, live=False),
         Knob("decay", "decay", "", "third", 0, 10, notch=_multiplied(10**0.3), least=0.001, from_zero=0.01),
         Knob("l2", "L2", "λ", "third", 0, 100, notch=_multiplied(10**0.3), least=1e-5, from_zero=0.001),

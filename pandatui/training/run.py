@@ -15,7 +15,7 @@ from pandatui.data import Dataset
 from pandatui.nn import Architecture, Learner, Network, Optimizer
 from pandatui.nn.schedules import base_for, rate_in_use
 from pandatui.training.batches import Batches, BatchesState
-from pandatui.training.config import MAX_EPOCHS, ConfigError, RunConfig, check_knob
+from pandatui.training.config import MAX_EPOCHS, RunConfig, check_knob
 from pandatui.training.events import (
     Command,
     Diverged,
@@ -34,6 +34,7 @@ from pandatui.training.events import (
 )
 from pandatui.training.history import History, HistoryState, StepFunction
 from pandatui.training.knobs import KNOBS, clean
+from pandatui.training.nudging import NothingToDo, gesture_number, resolve
 
 BLOWN_UP_WINDOW = 50  # steps
 BLOWN_UP_FACTOR = 10  # times ln C
@@ -74,15 +75,18 @@ class Evaluation:
 
 
 class Run:
-    """`status` is "running" until the epochs are done ("finished") or it has "diverged"; `paused` is apart from it."""
+    """`status`: "running" until the epochs are done ("finished") or it has "diverged"; `paused` is apart.
+
+    Raises ConfigError for a batch size, at the start or planned, that the data don't allow.
+    """
 
     def __init__(self, config: RunConfig, dataset: Dataset) -> None:
-        if config.batch_size > len(dataset.train):
-            raise ConfigError(
-                f"batch size {config.batch_size}: expected at most the {len(dataset.train):,} training rows"
-            )
         self.config = config
         self.dataset = dataset
+        for value in (config.batch_size, *(n.to for n in config.plan if n.knob == "batch_size")):
+            if value is not None:
+                low, high = self.limits("batch_size")
+                check_knob("batch_size", value, low=low, high=high)
         start, shuffle = (np.random.default_rng(s) for s in np.random.SeedSequence(config.seed).spawn(2))
         architecture = Architecture(
             dataset.n_features, config.hidden, dataset.n_classes, config.activation, config.batch_norm
@@ -102,7 +106,7 @@ class Run:
         self.paused = False
         self.guessing = math.log(dataset.n_classes)
         self.knobs: dict[str, float] = {
-            "learning_rate": config.learning_rate or 0.0,
+            "learning_rate": check_knob("learning_rate", config.learning_rate),
             "momentum": config.momentum,
             "second_moment": config.second_moment,
             "decay": config.decay,
@@ -126,7 +130,7 @@ class Run:
         return self.status == "running" and not self.paused
 
     def step(self, seconds: float = 0.0) -> list[Fact]:
-        """One mini-batch update (planned nudges of this step first). `seconds`: running time, for the record."""
+        """One mini-batch update, after this step's planned nudges. `seconds`: running time for the record."""
         facts: list[Fact] = []
         plan = self.config.plan
         while self._spent < len(plan) and plan[self._spent].step <= self.steps + 1:
@@ -196,7 +200,8 @@ class Run:
             self._hot = self.steps
         if self.steps <= BLOWN_UP_WINDOW or self.steps - self._hot >= BLOWN_UP_WINDOW:
             return False
-        return float(self.history.train.last(BLOWN_UP_WINDOW).mean()) > limit
+        with np.errstate(over="ignore"):
+            return float(self.history.train.last(BLOWN_UP_WINDOW).mean()) > limit
 
     def _diverge(self, cause: str, cost: float, seconds: float) -> Diverged:
         self.status = "diverged"
@@ -229,9 +234,10 @@ class Run:
                 if self.status == "diverged":
                     return [Refused(command, "the run has diverged")]
                 if not self.target_epochs < epochs <= MAX_EPOCHS:
-                    return [Refused(command, f"expected more than {self.target_epochs} epochs")]
+                    expected = f"more than {self.target_epochs:,} and at most {MAX_EPOCHS:,} epochs"
+                    return [Refused(command, f"expected {expected}")]
                 self.target_epochs = epochs
-                self.status, self.paused = "running", False
+                self.status, self.paused, self._pause_at = "running", False, None
                 return [self._record("extend", seconds, epochs=epochs)]
             case Note(text):
                 return [self._record("note", seconds, text=text[:MAX_NOTE])]
@@ -243,44 +249,21 @@ class Run:
         return KNOBS[name].low, KNOBS[name].high
 
     def _nudge(self, command: Nudge, seconds: float) -> Fact:
-        knob = KNOBS[command.knob]
-        low, high = self.limits(knob.name)
-        before = self.knobs[knob.name]
-        if self.config.optimizer not in knob.used_by:
-            return Refused(command, f"{knob.label} is not used by {self.config.optimizer}")
-        if command.to is not None:
-            try:
-                after = clean(check_knob(knob.name, command.to, low=low, high=high))
-            except ConfigError as error:
-                return Refused(command, str(error))
-        elif command.times is not None:
-            after = clean(min(max(before * command.times, low), high))
-            after = float(int(after)) if knob.whole else after
-        else:
-            after = knob.turned(before, command.notches or 0, low, high)
-        if after == before:
-            at_limit = before in (low, high) or (knob.least is not None and before == 0)
-            return Refused(
-                command, f"already at its limit, {before:g}" if at_limit else f"already {before:g}"
-            )
-        self._set_knob(knob.name, after)
-        last = next((e for e in reversed(self.events) if e.kind == "nudge"), None)
-        same = (
-            command.continues
-            and last is not None
-            and last.knob == knob.name
-            and last.by == command.by == "you"
-            and last.undone_by is None
-        )
-        highest = max((e.nudge or 0 for e in self.events), default=0)
+        before = self.knobs[command.knob]
+        low, high = self.limits(command.knob)
+        try:
+            after = resolve(command, before, low, high, self.config.optimizer)
+        except NothingToDo as reason:
+            return Refused(command, str(reason))
+        self._set_knob(command.knob, after)
         return self._record(
             "nudge",
             seconds,
-            knob=knob.name,
+            knob=command.knob,
             before=clean(before),
             after=after,
             by=command.by,
-            nudge=highest if same else highest + 1,
+            nudge=gesture_number(command, self.events),
         )
 
     def _set_knob(self, name: str, value: float) -> None:
@@ -344,10 +327,9 @@ class Run:
         optimizer.first_product[...] = state.first_product
         optimizer.second_product[...] = state.second_product
         self._below_guessing, self._worse_since = state.below_guessing, state.worse_since
-        limit = BLOWN_UP_FACTOR * self.guessing
-        hot = np.flatnonzero(self.history.train.last(BLOWN_UP_WINDOW) > limit)
-        recent = len(self.history.train.last(BLOWN_UP_WINDOW))
-        self._hot = self.steps - recent + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
+        recent = self.history.train.last(BLOWN_UP_WINDOW)
+        hot = np.flatnonzero(recent > BLOWN_UP_FACTOR * self.guessing)
+        self._hot = self.steps - len(recent) + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
         self.status = "finished" if self.epoch >= self.target_epochs else "running"
         self._pause_at = None
         self._turn_knobs()
@@ -355,7 +337,7 @@ class Run:
     # -- results -----------------------------------------------------------------------------------------
 
     def evaluate(self) -> Evaluation:
-        """Test-mode figures of the present weights; in mid-epoch they serve the result only and go on no curve."""
+        """Test-mode figures of the present weights; they serve the result and go on no curve."""
         dev, test = self.dataset.dev, self.dataset.test
         dev_cost, dev_accuracy = self.network.evaluate(dev.inputs, dev.labels)
         test_cost, test_accuracy = self.network.evaluate(test.inputs, test.labels)
@@ -364,7 +346,7 @@ class Run:
         )
 
     def weights_sha256(self) -> str:
-        """SHA-256 over the parameters and the running averages, little-endian, in the order of the flat arrays."""
+        """SHA-256 over the parameters and the running averages, little-endian, as they stand in memory."""
         little = self.network.dtype.newbyteorder("<")
         parts = (self.network.parameters, self.network.running)
         return hashlib.sha256(b"".join(part.astype(little).tobytes() for part in parts)).hexdigest()

@@ -9,13 +9,13 @@ from pandatui.training.config import DTYPES, ConfigError, PlannedNudge, RunConfi
 
 DEFAULT_BATCH = 64
 
-# Bare `pandatui` is the first lesson: a timid learning rate on purpose, so that a person's nudges visibly win.
+# Bare `pandatui` is the first lesson: the learning rate is timid on purpose, so that nudges visibly win.
 LESSON: dict[str, Any] = {"data": "spirals", "hidden": (32, 32), "learning_rate": 0.0316, "epochs": 60}
 
 
 @dataclass(frozen=True, slots=True)
 class RunOptions:
-    """What was asked for; None where nothing was. `data` None is the lesson, whose settings then are the defaults."""
+    """What was asked for; None where nothing was. `data` None is the lesson, with its own defaults."""
 
     data: str | None = None
     label: str | None = None
@@ -63,9 +63,7 @@ def prepare(
 ) -> tuple[RunConfig, Dataset]:
     """Load the data and write out every default. Raises DataError and ConfigError, each one line."""
     asked = options.asked()
-    RunConfig(
-        **(asked | {"standardise": "none"})
-    )  # settings that no data can mend are refused before it loads
+    RunConfig(**(asked | {"standardise": "none"}))  # what no data can mend is refused before they load
     dataset = load_for(asked, progress)
     batch_size = asked.get("batch_size") or min(DEFAULT_BATCH, len(dataset.train))
     if batch_size > len(dataset.train):

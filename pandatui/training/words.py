@@ -67,11 +67,7 @@ def knob_note(name: str, knobs: dict[str, float]) -> str:
         return f"averages over ~{number(round(averages_over(knobs[name])))} steps"
     if name == "decay":
         at = halving_epochs(knobs[name])
-        return (
-            "rate does not fall by itself"
-            if math.isinf(at)
-            else f"halves α₀ by epoch {number(at)}"
-        )
+        return "rate does not fall by itself" if math.isinf(at) else f"halves α₀ by epoch {number(at)}"
     return ""
 
 
