@@ -13,6 +13,7 @@ from textual.screen import Screen
 from pandatui.training.config import ConfigError, check_knob
 from pandatui.training.events import (
     Command,
+    EpochDone,
     Extend,
     Fact,
     Failed,
@@ -189,8 +190,9 @@ Each press is in use from the very next mini-batch and is marked on the curve.
     # -- what the training thread tells ------------------------------------------------------------------
 
     def _hear(self, fact: Fact) -> None:
-        """In the training thread."""
-        self.post_message(FactPushed(fact))
+        """In the training thread. Epochs end hundreds of times a second at full pace: the timer sees them."""
+        if not isinstance(fact, EpochDone):
+            self.post_message(FactPushed(fact))
 
     def on_fact_pushed(self, message: FactPushed) -> None:
         fact: Fact = message.fact
