@@ -71,12 +71,13 @@ def polar(radius: npt.ArrayLike, angle: Array) -> Array:
 
 
 def spirals(rng: np.random.Generator) -> Made:
-    """Three arms of 500 points, 1.5 turns: radius t, angle 3πt + arm·2π/3, t evenly spaced in (0, 1].
+    """Three arms of 500 points: radius t, angle 3πt + arm·2π/3, t evenly spaced from 0.05 to 1.
 
-    Gaussian noise of 0.03 is added to both coordinates. This is the first lesson's data.
+    Gaussian noise of 0.03 is added to both coordinates; nearer to the middle than 0.05 it would swallow the
+    arms. This is the first lesson's data.
     """
     each, arms = 500, 3
-    t = np.tile(np.arange(1, each + 1) / each, arms)
+    t = np.tile(np.linspace(0.05, 1, each), arms)
     labels = np.repeat(np.arange(arms), each)
     points = polar(t, 3 * np.pi * t + labels * (2 * np.pi / arms))
     return points + 0.03 * rng.standard_normal(points.shape), labels
