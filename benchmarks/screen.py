@@ -1,0 +1,145 @@
+"""What watching costs: `python -m benchmarks.screen`. The real program on a pty of 120×36, nothing else.
+
+Rows: training under the watch screen at full pace against headless, per network; bytes sent to the terminal;
+key press to the answer on the screen while training at full pace; start-up times. Ratios come from runs taken
+in turn, so that a machine whose speed drifts does not favour one side.
+"""
+
+import argparse
+import contextlib
+import fcntl
+import json
+import os
+import pty
+import re
+import select
+import statistics
+import struct
+import subprocess
+import sys
+import tempfile
+import termios
+import time
+from collections.abc import Iterator
+from pathlib import Path
+
+PROGRAM = [sys.executable, "-m", "pandatui"]
+SIZE = (120, 36)
+
+
+@contextlib.contextmanager
+def on_terminal(arguments: list[str], folder: Path) -> Iterator[tuple[subprocess.Popen[bytes], int]]:
+    """The program on a pty; ended, if need be, at the end."""
+    master, slave = pty.openpty()
+    fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
+    environment = os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
+    environment |= {"XDG_CONFIG_HOME": str(folder / "config"), "PANDATUI_SESSIONS": str(folder)}
+    process = subprocess.Popen(
+        [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+    )
+    os.close(slave)
+    try:
+        yield process, master
+    finally:
+        process.kill()
+        process.wait()
+        os.close(master)
+
+
+def read_until(master: int, wanted: bytes, seconds: float) -> tuple[bytes, float]:
+    """Everything sent until a pattern is found (or time is up, an error), and when that was."""
+    seen = b""
+    end = time.perf_counter() + seconds
+    while time.perf_counter() < end:
+        ready, _, _ = select.select([master], [], [], 0.05)
+        if ready:
+            seen += os.read(master, 65_536)
+            if re.search(wanted, seen):
+                return seen, time.perf_counter()
+    raise TimeoutError(f"{wanted!r} not on the screen within {seconds} s")
+
+
+def headless(arguments: list[str], folder: Path) -> float:
+    """steps/s without a screen."""
+    command = [*PROGRAM, "train", *arguments, "--json", "--sessions", str(folder)]
+    done = subprocess.run(command, capture_output=True, check=True)
+    return float(json.loads(done.stdout)["steps_per_second"])
+
+
+def watched(arguments: list[str], folder: Path) -> tuple[float, float]:
+    """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile."""
+    name = f"watched-{time.monotonic_ns()}"
+    with on_terminal([*arguments, "--pace", "max", "--name", name], folder) as (process, master):
+        sent, _ = read_until(master, rb"epochs done", 300)
+        os.write(master, b"q")
+        with contextlib.suppress(OSError):  # the terminal goes with the program
+            while os.read(master, 65_536):
+                pass
+        process.wait()
+    session = json.loads((folder / f"{name}.json").read_bytes())
+    return session["steps"] / session["seconds"], len(sent) / session["seconds"]
+
+
+def key_to_screen(arguments: list[str], folder: Path, presses: int) -> list[float]:
+    """Seconds from a key press to its answer in words, while training at full pace."""
+    found = []
+    with on_terminal([*arguments, "--pace", "max"], folder) as (_, master):
+        read_until(master, rb"train \d", 20)
+        for i in range(presses):
+            start = time.perf_counter()
+            os.write(master, b"A" if i % 2 else b"a")
+            _, at = read_until(master, rb"in use from step", 5)
+            found.append(at - start)
+            with contextlib.suppress(TimeoutError):  # let the message be followed by quieter redraws
+                read_until(master, rb"\x00", 0.25)
+    return sorted(found)
+
+
+def first_curve(folder: Path) -> float:
+    """Seconds from the launch to the first frame with a curve."""
+    start = time.perf_counter()
+    with on_terminal([], folder) as (_, master):
+        _, at = read_until(master, rb"train \d", 20)
+    return at - start
+
+
+def whole(arguments: list[str]) -> float:
+    start = time.perf_counter()
+    subprocess.run([*PROGRAM, *arguments], check=True, capture_output=True)
+    return time.perf_counter() - start
+
+
+def spread(values: list[float], form: str = "{:.2f}") -> str:
+    """median (min–max)."""
+    low, middle, high = (form.format(v) for v in (min(values), statistics.median(values), max(values)))
+    return f"{middle} ({low}–{high})"
+
+
+def main() -> None:
+    parser = argparse.ArgumentParser(description=__doc__)
+    parser.add_argument("--repeats", type=int, default=5)
+    parser.add_argument("--fashion-mnist", help="the IDX folder, for the row of the larger network")
+    given = parser.parse_args()
+    rows = [("64-64-32-10, m=64", ["--data", "digits", "--epochs", "2000"])]
+    if given.fashion_mnist:
+        large = ["--data", given.fashion_mnist, "--hidden", "512,256", "--batch-size", "128", "--epochs", "6"]
+        rows.append(("784-512-256-10, m=128", large))
+    with tempfile.TemporaryDirectory() as name:
+        folder = Path(name)
+        for label, arguments in rows:
+            ratios, sent = [], []
+            for _ in range(given.repeats):
+                plain = headless(arguments, folder)
+                speed, bytes_sent = watched(arguments, folder)
+                ratios.append(speed / plain)
+                sent.append(bytes_sent / 1000)
+            print(f"watched against headless, {label}: {spread(ratios)}; kB/s sent {spread(sent, '{:.1f}')}")
+        times = key_to_screen(["--data", "digits", "--epochs", "100000"], folder, 100)
+        p99 = times[int(len(times) * 0.99) - 1]
+        print(f"key to screen: p50 {times[len(times) // 2] * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms")
+        print(f"launch to the first curve: {spread([first_curve(folder) for _ in range(given.repeats)])} s")
+        print(f"--version: {spread([whole(['--version']) for _ in range(given.repeats)])} s")
+
+
+if __name__ == "__main__":
+    main()
