@@ -267,13 +267,15 @@ class StepFunction:
         """From `step` on it is `value`; a second value for the same step replaces the first."""
         rows = self._rows.rows()
         if len(rows) and rows[-1, 0] == step:
-            rows[-1, 1] = value
-        elif not len(rows) or rows[-1, 1] != value:
-            if len(rows) == self.LIMIT:
-                thinner = np.concatenate([rows[: self.LIMIT // 2 : 2], rows[self.LIMIT // 2 :]])
-                rows[: len(thinner)] = thinner
-                self._rows.truncate(len(thinner))
-            self._rows.append((step, value))
+            rows = rows[:-1]
+            self._rows.truncate(len(rows))
+        if len(rows) and rows[-1, 1] == value:
+            return
+        if len(rows) == self.LIMIT:
+            thinner = np.concatenate([rows[: self.LIMIT // 2 : 2], rows[self.LIMIT // 2 :]])
+            rows[: len(thinner)] = thinner
+            self._rows.truncate(len(thinner))
+        self._rows.append((step, value))
 
     def truncate(self, step: int) -> None:
         """Forget changes after `step`."""

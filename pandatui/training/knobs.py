@@ -56,7 +56,10 @@ class Knob:
         return self.kept(self.notch(value, notches), low, high)
 
     def kept(self, value: float, low: float, high: float) -> float:
-        """The allowed value nearest to `value`; where 0 is allowed, what is below the least is 0."""
+        """The allowed value nearest to `value`; where 0 is allowed, what is below the least is 0.
+
+        A hair from a number of six digits it is that number, so that notches up and down come back to 0.9.
+        """
         value = min(max(value, low), high)
         if self.least is not None and value < self.least * (1 - _ROUNDING):
             return 0.0
@@ -65,7 +68,10 @@ class Knob:
                 value, limit, rel_tol=_ROUNDING, abs_tol=0 if limit else _ROUNDING
             ):
                 return float(limit)
-        return float(math.floor(value)) if self.whole else clean(value)
+        if self.whole:
+            return float(math.floor(value))
+        typed = float(f"{value:.6g}")
+        return typed if math.isclose(value, typed, rel_tol=_ROUNDING / 10) else clean(value)
 
     def expectation(self, low: float, high: float) -> str:
         """The limits in words, for error messages."""

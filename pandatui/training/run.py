@@ -315,7 +315,7 @@ class Run:
         """Back to an earlier state of this run, whole: the next steps have the bits that they had then."""
         network, optimizer = self.network, self.learner.optimizer
         self.history.restore(state.history)
-        self.rates.truncate(state.steps + 1)
+        self.rates.truncate(state.steps)
         self.steps, self.epoch, self.target_epochs = state.steps, state.epoch, state.target_epochs
         self.knobs, self.base_rate, self._spent = dict(state.knobs), state.base_rate, state.spent
         self.batches.restore(state.batches)
