@@ -17,6 +17,7 @@ class LossCache:
 
     starts: Array  # (K, m) intp: where each example's first logit is in the flat array
     picks: Array  # (K, m) intp: where its label's is
+    stride: Array  # (), m as intp: from one class to the next
     top: Array  # (K, 1, m)
     total: Array  # (K, 1, m)
     row_costs: Array  # (K, m)
@@ -31,6 +32,7 @@ class LossCache:
         return cls(
             starts=starts.astype(np.intp),
             picks=np.empty(shape, np.intp),
+            stride=np.array(examples, np.intp),
             top=np.empty((members, 1, examples), dtype),
             total=np.empty((members, 1, examples), dtype),
             row_costs=np.empty(shape, dtype),
@@ -49,7 +51,7 @@ def cross_entropy(logits: Array, labels: Array, cache: LossCache) -> Array:
     c = cache
     np.maximum.reduce(logits, axis=-2, keepdims=True, out=c.top)
     np.subtract(logits, c.top, out=logits)
-    np.multiply(labels, logits.shape[-1], out=c.picks)
+    np.multiply(labels, c.stride, out=c.picks)
     np.add(c.picks, c.starts, out=c.picks)
     logits.reshape(-1).take(c.picks, out=c.picked, mode="clip")
     np.exp(logits, out=logits)
