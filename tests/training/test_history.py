@@ -59,7 +59,7 @@ def test_the_chain_after_a_restore(back_to):
     assert history.costs_sha256() == chain(costs)
 
 
-# -- buckets ----------------------------------------------------------------------------------------------------
+# -- buckets -------------------------------------------------------------------------------------------------
 
 
 def small(keep_first=16, keep_recent=64):
@@ -160,7 +160,7 @@ def test_non_finite_and_huge_values_are_kept_without_a_warning():
         assert len(at)
 
 
-# -- restore ----------------------------------------------------------------------------------------------------
+# -- restore -------------------------------------------------------------------------------------------------
 
 
 def test_far_back_every_cost_up_to_the_limit_is_still_there(monkeypatch):
@@ -199,7 +199,7 @@ def test_the_first_of_equal_epochs_is_the_best_and_no_cost_that_is_no_number():
     assert history.best == (3, 0.5, 0.0)
 
 
-# -- the strip of rates -----------------------------------------------------------------------------------------
+# -- the strip of rates --------------------------------------------------------------------------------------
 
 
 def test_a_step_function_holds_changes_only():
