@@ -1,0 +1,197 @@
+"""Recorder: on disk before the first step, kept up in the background, and whole at the end."""
+
+from __future__ import annotations
+
+import threading
+import time
+from pathlib import Path
+
+import pytest
+
+from pandatui.sessions import Recorder, Store
+from pandatui.sessions import recorder as module
+from pandatui.sessions.recorder import Identity
+from pandatui.sessions.store import read
+from pandatui.training import Driver
+from pandatui.training.events import Finished, GoOn, Nudge
+
+LONG = 20  # seconds: only a failure waits so long
+
+
+def until(true, seconds=LONG):
+    """Wait for another thread, a millisecond at a time."""
+    end = time.monotonic() + seconds
+    tick = threading.Event()
+    while not true():
+        assert time.monotonic() < end
+        tick.wait(0.001)
+
+
+@pytest.fixture
+def recording(new_run, tmp_path):
+    """Makes a driver and its recorder in a folder that is not there yet; both are ended at the end."""
+    made = []
+
+    def recording(folder: Path | None = None, **settings):
+        driver = Driver(new_run(**settings))
+        store = Store(tmp_path / "sessions" if folder is None else folder)
+        recorder = Recorder(driver, store, Identity.new("brave-otter"))
+        made.append((driver, recorder))
+        return driver, recorder
+
+    yield recording
+    for driver, recorder in made:
+        driver.close(LONG)
+        recorder.close(evaluate=False)
+
+
+def test_an_identity_is_its_own():
+    one, two = Identity.new("a"), Identity.new("a")
+    assert one.id != two.id
+    assert one.created.endswith("+00:00")
+
+
+def test_the_file_is_there_before_the_first_step(recording):
+    _, recorder = recording()
+    recorder.start()
+    session, whole = read(Path(recorder.path))
+    assert whole
+    assert (session.status, session.steps, session.events) == ("running", 0, [])
+    assert session.result.costs_sha256 == "00" * 32
+    assert session.environment["threads"] == 1
+    assert session.config["learning_rate"] == 0.1
+    assert session.id == recorder.identity.id
+
+
+def test_a_name_that_is_taken_is_left_alone(recording):
+    _, first = recording()
+    first.start()
+    before = Path(first.path).read_bytes()
+    _, second = recording()
+    with pytest.raises(FileExistsError):
+        second.start()
+    assert Path(first.path).read_bytes() == before
+
+
+def test_it_saves_every_so_often_and_when_asked(recording, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 0.005)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    until(lambda: recorder.saves >= 3)
+    monkeypatch.setattr(module, "PERIOD", 1_000)
+    before = read(Path(recorder.path))[0].steps
+    driver.send(Nudge("learning_rate", notches=1))
+    saves = recorder.saves
+    while recorder.saves < saves + 2:
+        recorder.save()
+        until(lambda: recorder.saves > saves)
+    session, whole = read(Path(recorder.path))
+    assert whole
+    assert session.steps > before
+    assert [event.kind for event in session.events] == ["nudge"]
+    assert session.status == "running"
+    assert session.result.test_accuracy is None
+
+
+def test_the_end_of_a_finished_run(recording, new_run):
+    driver, recorder = recording()
+    done = threading.Event()
+    driver.subscribe(lambda fact: done.set() if isinstance(fact, Finished) else None)
+    recorder.start()
+    driver.start()
+    assert done.wait(LONG)
+    driver.close(LONG)
+    session = recorder.close()
+    again = new_run()
+    while again.ready:
+        again.step()
+    found = again.evaluate()
+    assert (session.status, session.steps, session.epochs) == ("finished", 20, 4)
+    assert session.result.weights_sha256 == again.weights_sha256()
+    assert session.result.costs_sha256 == again.history.costs_sha256()
+    assert session.result.dev_cost == found.dev_cost
+    assert session.result.test_accuracy == found.test_accuracy
+    assert session.result.best_dev_cost == again.history.best[1]
+    on_disk, whole = read(Path(recorder.path))
+    assert whole
+    on_disk.integrity = ""
+    assert on_disk == session
+    assert recorder.problem == ""
+    assert [p.name for p in Path(recorder.path).parent.iterdir()] == ["brave-otter.json"]
+
+
+def test_a_run_that_is_closed_in_mid_epoch_is_stopped_and_its_curve_has_no_extra_point(recording):
+    driver, recorder = recording()
+    recorder.start()
+    driver.send(GoOn(7))
+    driver.start()
+    until(lambda: driver.ask(lambda run: run.paused).result(LONG))
+    driver.close(LONG)
+    session = recorder.close()
+    assert (session.status, session.steps, session.epochs) == ("stopped", 7, 1)
+    assert len(session.curves.dev_cost.first) == 1
+    assert session.result.dev_cost != session.curves.dev_cost.first[0]
+    assert session.result.best_dev_cost == session.curves.dev_cost.first[0]
+    assert session.result.test_accuracy is not None
+
+
+def test_a_folder_that_goes_away_is_a_problem_until_it_is_back(recording, tmp_path, monkeypatch):
+    """A file in its place: not even root can write into that. Training goes on meanwhile."""
+    monkeypatch.setattr(module, "PERIOD", 0.005)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    until(lambda: recorder.saves >= 1)
+    folder = tmp_path / "sessions"
+    replace_by_file(folder)
+    until(lambda: recorder.problem)
+    assert recorder.problem.startswith("not saved: ")
+    steps = driver.ask(lambda run: run.steps).result(LONG)
+    until(lambda: driver.ask(lambda run: run.steps).result(LONG) > steps)
+    folder.unlink()
+    until(lambda: not recorder.problem)
+    assert read(Path(recorder.path))[0].steps > 0
+
+
+def replace_by_file(folder: Path) -> None:
+    """Put a file where the folder was; the recorder may make a new folder there in between."""
+    for attempt in range(1000):
+        folder.rename(folder.with_name(f"aside-{attempt}"))
+        try:
+            folder.touch(exist_ok=False)
+        except FileExistsError:
+            continue
+        return
+
+
+def test_a_last_save_that_fails_is_told(recording, tmp_path):
+    driver, recorder = recording()
+    recorder.start()
+    driver.start()
+    driver.close(LONG)
+    (tmp_path / "sessions").rename(tmp_path / "aside")
+    (tmp_path / "sessions").touch()
+    session = recorder.close()
+    assert session.steps >= 0
+    assert recorder.problem.startswith("not saved: ")
+
+
+def test_a_mistake_of_ours_while_saving_is_seen_and_raised_at_the_end(recording, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 0.005)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    with monkeypatch.context() as patch:
+        patch.setattr(module, "encode", lambda session: 1 / 0)
+        until(lambda: recorder.problem)
+        assert "internal error: ZeroDivisionError" in recorder.problem
+        driver.close(LONG)
+        with pytest.raises(ZeroDivisionError):
+            recorder.close()
+
+
+def test_closing_what_never_started(recording):
+    driver, recorder = recording()
+    driver.close()
+    assert recorder.close().status == "stopped"
