@@ -3,8 +3,9 @@
 Every row is a ratio of rates that were taken in turn, a fraction of a second each and several times over, so
 that a machine whose speed drifts favours neither side: the median, and between which values it lay. One
 thread each, float32. Our side is `Run.step()` as in training: gathering the mini-batch, finite check, history
-and all. PyTorch is an optional peer (`pip install torch==2.13.0`): eager, the same network, data, optimizer and
-batch size, its cost read at each step as ours is. Dev sets are kept tiny: an evaluation is no part of a step.
+and all. PyTorch is an optional peer (`pip install torch==2.13.0`): eager, the same network, data, optimizer
+and batch size, its cost read at each step as ours is. Dev sets are kept tiny: an evaluation is no part of a
+step.
 """
 
 import argparse
