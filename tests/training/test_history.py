@@ -91,7 +91,7 @@ def check_view(series, values, first, last, buckets):
         assert at[i] == (left + 1 + shown) / 2
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=300)
 @given(
     n=st.integers(0, 700),
     cut=st.integers(0, 700),

@@ -48,7 +48,7 @@ def make(new_run, optimizer, batch_norm=True, dtype="float32"):
 
 
 @pytest.mark.parametrize("optimizer", ["sgd", "momentum", "rmsprop", "adam"])
-@settings(max_examples=25, deadline=None)
+@settings(max_examples=25)
 @given(back_to=st.integers(0, 28), ahead=st.integers(0, 28), batch_norm=st.booleans())
 def test_back_to_any_step_and_on_again(new_run, optimizer, back_to, ahead, batch_norm):
     plain, run = (make(new_run, optimizer, batch_norm) for _ in range(2))
