@@ -43,6 +43,17 @@ class Abandoned:
         """Whether every cost of it is there, so that it can be brought back without training it again."""
         return len(self.costs) == self.end.steps - self.fork.steps
 
+    def drawn(self, most: int = 240) -> tuple[Floats, Floats]:
+        """Steps and costs for the eye: means of at most so many equal pieces."""
+        n = len(self.costs)
+        if not n:
+            return np.empty(0), np.empty(0)
+        starts = np.arange(0, n, -(-n // most))
+        sizes = np.diff(np.append(starts, n))
+        with np.errstate(all="ignore"):  # costs may be huge
+            means = np.add.reduceat(self.costs, starts) / sizes
+        return self.end.steps - n + starts + (sizes + 1) / 2, means
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
