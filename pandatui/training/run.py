@@ -173,6 +173,11 @@ class Run:
             facts.append(Finished(self.epoch))
         return facts
 
+    def adopt(self, events: list[Event], steps: int) -> None:
+        """Take over a record of so many steps, to be trained again: its events, and its plan as far as spent."""
+        self.events = list(events)
+        self._spent = sum(planned.step <= steps for planned in self.config.plan)
+
     def train_again(self, steps: int, last_event: int) -> None:
         """Go on along the record to `steps`, with the events up to `last_event` that still stand."""
         for event in self.events[self.last_event : last_event]:
@@ -183,8 +188,9 @@ class Run:
         self.last_event = last_event
 
     def _train_to(self, steps: int) -> None:
-        while self.steps < steps:
+        while self.steps < steps and self.status != "diverged":
             self._train_step(0.0)
+            self.timeline.passed(self)
 
     def _apply_again(self, event: Event) -> None:
         if event.kind == "extend" and event.epochs is not None:
@@ -240,7 +246,8 @@ class Run:
     def _diverge(self, cause: str, cost: float, seconds: float) -> Diverged:
         self.status = "diverged"
         step = self.steps + (cause == "non-finite")
-        self._record("diverged", seconds, step=step, text=cause)
+        if not any(e.kind == "diverged" and e.step == step and e.undone_by is None for e in self.events):
+            self._record("diverged", seconds, step=step, text=cause)  # else it is being trained again
         return Diverged(step, cause, cost)
 
     # -- commands ----------------------------------------------------------------------------------------
