@@ -23,6 +23,7 @@ from pandatui.sessions.schema import (
     Result,
     Session,
     Statistics,
+    Stretch,
     Values,
     encode,
     to_number,
@@ -34,6 +35,7 @@ from pandatui.training.environment import describe
 from pandatui.training.events import Diverged, Fact, Failed, Finished
 from pandatui.training.history import CHAIN_BLOCK, Floats, Series
 from pandatui.training.run import Evaluation
+from pandatui.training.timeline import Abandoned
 
 PERIOD = 10.0  # seconds
 _MAX_BLOCKS = 8_192
@@ -182,7 +184,13 @@ def _curves(run: Run) -> Curves:
         dev_step=dev(history.dev_step),
         dev_cost=dev(history.dev_cost),
         dev_accuracy=dev(history.dev_accuracy),
+        abandoned=[_stretch(left) for left in run.timeline.abandoned],
     )
+
+
+def _stretch(left: Abandoned) -> Stretch:
+    steps, costs = left.drawn()
+    return Stretch(left.event, steps.tolist(), to_numbers(costs.tolist()))
 
 
 def _values(series: Series, full: int, end: int, size: int, links: list[str]) -> Values:

@@ -82,11 +82,20 @@ class Values(Struct, forbid_unknown_fields=True):
     blocks: Blocks | None = None
 
 
+class Stretch(Struct, forbid_unknown_fields=True):
+    """A stretch that was left by the event with this id: its train costs for the eye, thinned."""
+
+    event: Count
+    step: list[float]
+    cost: list[Number]
+
+
 class Curves(Struct, forbid_unknown_fields=True):
     train: Values
     dev_step: Values
     dev_cost: Values
     dev_accuracy: Values
+    abandoned: list[Stretch] = []
 
 
 class Result(Struct, forbid_unknown_fields=True):

@@ -13,7 +13,7 @@ from dataclasses import replace
 from typing import Any, TypeVar
 
 from pandatui.training.environment import pin_blas
-from pandatui.training.events import Command, Fact, Failed, Nudge
+from pandatui.training.events import Command, Fact, Failed, Nudge, Redo, Rescue, Rewind, Undo
 from pandatui.training.run import Run
 from pandatui.training.snapshot import Snapshot, View, look
 
@@ -72,6 +72,8 @@ class Driver:
             last, self._last_press = self._last_press, (command.knob, now)
             if last is not None and last[0] == command.knob and now - last[1] <= GESTURE_SECONDS:
                 command = replace(command, continues=True)
+        elif isinstance(command, Undo | Redo | Rewind | Rescue):
+            self._last_press = None
         self._inbox.append(command)
         self._wake.set()
 

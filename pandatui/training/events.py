@@ -44,7 +44,29 @@ class Note:
     text: str
 
 
-Command = Nudge | Pause | GoOn | Extend | Note
+@dataclass(frozen=True, slots=True)
+class Undo:
+    """Back to the instant before the last gesture."""
+
+
+@dataclass(frozen=True, slots=True)
+class Redo:
+    """Take the last undo or rewind back."""
+
+
+@dataclass(frozen=True, slots=True)
+class Rewind:
+    """Back to the instant after `steps` steps."""
+
+    steps: int
+
+
+@dataclass(frozen=True, slots=True)
+class Rescue:
+    """After divergence: back to the last good state, with half the learning rate."""
+
+
+Command = Nudge | Pause | GoOn | Extend | Note | Undo | Redo | Rewind | Rescue
 
 # -- the record ----------------------------------------------------------------------------------------------
 
@@ -53,7 +75,8 @@ Command = Nudge | Pause | GoOn | Extend | Note
 class Event:
     """One line of the record. `step` is the first step that it bears on; what a kind has no use for is None.
 
-    kind: "nudge", "pause", "go on", "extend", "note", "diverged". `seconds` is running time.
+    kind: "nudge", "pause", "go on", "extend", "note", "diverged", "undo", "redo", "rewind". `seconds` is running
+    time. The last three go `back_to` a number of steps; what is left by them has their id as `undone_by`.
     """
 
     id: int

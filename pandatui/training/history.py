@@ -95,6 +95,12 @@ class Series:
         """Values start … stop − 1, which must be among the recent ones. A view."""
         return self._recent[start - self.recent_start : stop - self.recent_start]
 
+    def part(self, start: int, stop: int) -> Floats:
+        """Values start … stop − 1, or as many of the last of them as are kept in full. A view."""
+        if stop <= len(self.first):
+            return self.first[start:stop]
+        return self.raw(max(start, self.recent_start), stop)
+
     def last(self, count: int) -> Floats:
         """The last values, at most `count` of them and as many as are still there."""
         return self.raw(max(self.recent_start, self.n - count), self.n)
@@ -237,6 +243,13 @@ class History:
             best=self.best,
         )
 
+    def extend(self, costs: Floats, dev: Floats) -> None:
+        """Put a stretch on the end: train costs (n,) and dev rows (m, 3) of step, cost, accuracy."""
+        for cost in costs:
+            self.add_train(float(cost))
+        for step, cost, accuracy in dev:
+            self.add_dev(int(step), float(cost), float(accuracy))
+
     def restore(self, state: HistoryState) -> None:
         """Back to an earlier point of this same history."""
         if state.steps > self.steps or state.epochs > self.epochs:
@@ -280,6 +293,11 @@ class StepFunction:
     def truncate(self, step: int) -> None:
         """Forget changes after `step`."""
         self._rows.truncate(int(np.searchsorted(self._rows.rows()[:, 0], step, side="right")))
+
+    def since(self, step: int) -> Floats:
+        """The changes after `step`, (n, 2)."""
+        rows = self._rows.rows()
+        return rows[np.searchsorted(rows[:, 0], step, side="right") :].copy()
 
     def arrays(self) -> tuple[Floats, Floats]:
         rows = self._rows.rows()

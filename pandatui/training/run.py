@@ -6,7 +6,7 @@ clock or screen: running time comes in with each command, only to be put on reco
 
 import hashlib
 import math
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -29,16 +29,23 @@ from pandatui.training.events import (
     Nudge,
     Pause,
     Recorded,
+    Redo,
     Refused,
+    Rescue,
+    Rewind,
+    Undo,
     WorseThanGuessing,
 )
 from pandatui.training.history import History, HistoryState, StepFunction
 from pandatui.training.knobs import KNOBS, clean
 from pandatui.training.nudging import NothingToDo, gesture_number, resolve
+from pandatui.training.timeline import Timeline
 
 BLOWN_UP_WINDOW = 50  # steps
 BLOWN_UP_FACTOR = 10  # times ln C
 MAX_NOTE = 2_000
+RESCUE_BELOW = 3  # times ln C: the last 50 costs of a good state
+JUMPS = ("undo", "redo", "rewind")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -46,6 +53,7 @@ class RunState:
     """Everything needed to go on from a step, bit for bit."""
 
     steps: int
+    last_event: int  # the id of the last event that it has behind it
     epoch: int
     target_epochs: int
     knobs: dict[str, float]
@@ -100,6 +108,7 @@ class Run:
         self.rates = StepFunction()
         self.events: list[Event] = []
         self.steps = 0
+        self.last_event = 0
         self.epoch = 0
         self.target_epochs = config.epochs
         self.status = "running"
@@ -121,6 +130,7 @@ class Run:
         self._hot = -BLOWN_UP_WINDOW  # the last step whose cost alone was above the limit
         self._buffers: dict[int, tuple[np.ndarray, np.ndarray]] = {}
         self._turn_knobs()
+        self.timeline = Timeline(self.state())
 
     # -- stepping ----------------------------------------------------------------------------------------
 
@@ -138,13 +148,20 @@ class Run:
             self._spent += 1
             nudge = Nudge(planned.knob, to=planned.to, times=planned.times, by="plan")
             facts += self.apply(nudge, seconds)
+        facts += self._train_step(seconds)
+        self.timeline.passed(self)
+        if self._pause_at is not None and self.steps >= self._pause_at and self.status == "running":
+            facts += self.apply(Pause(), seconds)
+        return facts
 
+    def _train_step(self, seconds: float) -> list[Fact]:
+        facts: list[Fact] = []
         batch_size = int(self.knobs["batch_size"])
         inputs, labels = self._gather(self.batches.peek(batch_size))
         costs, finite = self.learner.step(inputs, labels)
         cost = float(costs[0])
         if not finite:
-            return [*facts, self._diverge("non-finite", cost, seconds)]
+            return [self._diverge("non-finite", cost, seconds)]
         self.steps += 1
         self.history.add_train(cost)
         if self.batches.advance(batch_size):
@@ -154,9 +171,32 @@ class Run:
         elif self.status == "running" and self.epoch >= self.target_epochs:
             self.status = "finished"
             facts.append(Finished(self.epoch))
-        elif self._pause_at is not None and self.steps >= self._pause_at:
-            facts += self.apply(Pause(), seconds)
         return facts
+
+    def adopt(self, events: list[Event], steps: int) -> None:
+        """Take over a record of so many steps, to be trained again: its events, and its plan as far as spent."""
+        self.events = list(events)
+        self._spent = sum(planned.step <= steps for planned in self.config.plan)
+
+    def train_again(self, steps: int, last_event: int) -> None:
+        """Go on along the record to `steps`, with the events up to `last_event` that still stand."""
+        for event in self.events[self.last_event : last_event]:
+            if event.undone_by is None and event.kind in ("nudge", "extend"):
+                self._train_to(event.step - 1)
+                self._apply_again(event)
+        self._train_to(steps)
+        self.last_event = last_event
+
+    def _train_to(self, steps: int) -> None:
+        while self.steps < steps and self.status != "diverged":
+            self._train_step(0.0)
+            self.timeline.passed(self)
+
+    def _apply_again(self, event: Event) -> None:
+        if event.kind == "extend" and event.epochs is not None:
+            self.target_epochs, self.status = event.epochs, "running"
+        elif event.knob is not None and event.after is not None:
+            self._set_knob(event.knob, event.after)
 
     def _gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
         m = len(rows)
@@ -206,7 +246,8 @@ class Run:
     def _diverge(self, cause: str, cost: float, seconds: float) -> Diverged:
         self.status = "diverged"
         step = self.steps + (cause == "non-finite")
-        self._record("diverged", seconds, step=step, text=cause)
+        if not any(e.kind == "diverged" and e.step == step and e.undone_by is None for e in self.events):
+            self._record("diverged", seconds, step=step, text=cause)  # else it is being trained again
         return Diverged(step, cause, cost)
 
     # -- commands ----------------------------------------------------------------------------------------
@@ -241,6 +282,20 @@ class Run:
                 return [self._record("extend", seconds, epochs=epochs)]
             case Note(text):
                 return [self._record("note", seconds, text=text[:MAX_NOTE])]
+            case Undo():
+                return [self._undo(command, seconds)]
+            case Redo():
+                return [self._redo(command, seconds)]
+            case Rewind(steps):
+                if not 0 <= steps < self.steps:
+                    return [Refused(command, f"expected a step from 0 to {self.steps - 1:,}")]
+                return [self._rewind(steps, seconds)]
+            case Rescue():
+                if self.status != "diverged":
+                    return [Refused(command, "the run has not diverged")]
+                good = self.timeline.last_good(self, RESCUE_BELOW * self.guessing)
+                back = [self._rewind(good, seconds)] if good < self.steps else []
+                return [*back, self._nudge(Nudge("learning_rate", times=0.5), seconds)]
 
     def limits(self, name: str) -> tuple[float, float]:
         """Lowest and highest value of a live knob in this run."""
@@ -255,6 +310,11 @@ class Run:
             after = resolve(command, before, low, high, self.config.optimizer)
         except NothingToDo as reason:
             return Refused(command, str(reason))
+        number = gesture_number(command, self.events)
+        if number != (self.events[-1].nudge if self.events else None):
+            self.timeline.before_nudge(self)
+        if command.by == "you":
+            self.timeline.redoable.clear()
         self._set_knob(command.knob, after)
         return self._record(
             "nudge",
@@ -263,8 +323,58 @@ class Run:
             before=clean(before),
             after=after,
             by=command.by,
-            nudge=gesture_number(command, self.events),
+            nudge=number,
         )
+
+    # -- going back and forth ----------------------------------------------------------------------------
+
+    def last_gesture(self) -> Event | None:
+        """The first event of the gesture that an undo would take back."""
+        last = next((e for e in reversed(self.events) if e.kind == "nudge" and e.undone_by is None), None)
+        return last and next(e for e in self.events if e.nudge == last.nudge)
+
+    def _undo(self, command: Undo, seconds: float) -> Fact:
+        first = self.last_gesture()
+        if first is None:
+            return Refused(command, "no nudge to undo")
+        spent = self._spent
+        fact = self._leave("undo", first.step - 1, first.id - 1, seconds)
+        self._spent = spent
+        return fact
+
+    def _rewind(self, steps: int, seconds: float) -> Recorded:
+        standing = (
+            e.id for e in self.events if e.undone_by is None and e.step <= steps and e.kind not in JUMPS
+        )
+        fact = self._leave("rewind", steps, max(standing, default=0), seconds)
+        self._spent = sum(planned.step <= steps for planned in self.config.plan)
+        return fact
+
+    def _leave(self, kind: str, steps: int, last_event: int, seconds: float) -> Recorded:
+        """Back to `steps` with the events up to `last_event`; the later ones stay on record as undone."""
+        here, number = self.steps + 1, len(self.events) + 1
+        self.timeline.leave(self, steps, last_event, number)
+        self._mark_undone(last_event, number)
+        return self._record(kind, seconds, step=here, back_to=steps)
+
+    def _redo(self, command: Redo, seconds: float) -> Fact:
+        if not self.timeline.redoable:
+            return Refused(command, "nothing to take back: a nudge since then, or no undo")
+        left = self.timeline.redoable.pop()
+        here, number, spent = self.steps + 1, len(self.events) + 1, self._spent
+        self._mark_undone(left.event, number)
+        self.events = [replace(e, undone_by=None) if e.undone_by == left.event else e for e in self.events]
+        self.timeline.take_back(self, left)
+        self._spent = max(spent, left.end.spent)
+        return self._record("redo", seconds, step=here, back_to=self.steps)
+
+    def _mark_undone(self, after_event: int, by: int) -> None:
+        self.events = [
+            replace(e, undone_by=by)
+            if e.id > after_event and e.undone_by is None and e.kind not in JUMPS
+            else e
+            for e in self.events
+        ]
 
     def _set_knob(self, name: str, value: float) -> None:
         """A nudge of α sets the rate in use (α₀ follows); one of decay leaves the rate in use as it is."""
@@ -284,6 +394,7 @@ class Run:
         step = self.steps + 1 if step is None else step
         event = Event(id=len(self.events) + 1, step=step, kind=kind, seconds=round(seconds, 3), **what)
         self.events.append(event)
+        self.last_event = event.id
         return Recorded(event)
 
     # -- state -------------------------------------------------------------------------------------------
@@ -293,6 +404,7 @@ class Run:
         network, optimizer = self.network, self.learner.optimizer
         return RunState(
             steps=self.steps,
+            last_event=self.last_event,
             epoch=self.epoch,
             target_epochs=self.target_epochs,
             knobs=dict(self.knobs),
@@ -316,6 +428,7 @@ class Run:
         network, optimizer = self.network, self.learner.optimizer
         self.history.restore(state.history)
         self.rates.truncate(state.steps)
+        self.last_event = state.last_event
         self.steps, self.epoch, self.target_epochs = state.steps, state.epoch, state.target_epochs
         self.knobs, self.base_rate, self._spent = dict(state.knobs), state.base_rate, state.spent
         self.batches.restore(state.batches)

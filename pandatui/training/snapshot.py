@@ -6,6 +6,8 @@ from pandatui.training.events import Event, Gesture, gestures
 from pandatui.training.history import Floats
 from pandatui.training.run import Run
 
+_DRAWN_ABANDONED = 8
+
 
 @dataclass(frozen=True, slots=True)
 class View:
@@ -51,6 +53,10 @@ class Snapshot:
     curve: CurveLook
     gestures: tuple[Gesture, ...]
     events: tuple[Event, ...]
+    abandoned: tuple[tuple[Floats, Floats], ...] = ()  # steps and costs of each stretch that was left
+    undo_epochs: float | None = None  # how far an undo would go back; None: there is nothing to undo
+    undo_number: int = 0  # the gesture that it would take back
+    can_redo: bool = False
     seconds: float = 0.0
     pace: float | None = None
     steps_per_second: float = 0.0
@@ -63,6 +69,7 @@ class Snapshot:
 def look(run: Run, view: View) -> Snapshot:
     """Take a snapshot; call it between two steps."""
     history = run.history
+    first = run.last_gesture()
     last = run.steps if view.last is None else view.last
     steps, low, mean, high = history.train.view(view.first, last, view.buckets)
     dev_epochs, _, dev_steps, _ = history.dev_step.view(1, history.epochs, 2 * view.buckets)
@@ -102,6 +109,10 @@ def look(run: Run, view: View) -> Snapshot:
         ),
         gestures=gestures(run.events),
         events=tuple(run.events),
+        abandoned=tuple(left.drawn() for left in run.timeline.abandoned[-_DRAWN_ABANDONED:]),
+        undo_epochs=(run.steps + 1 - first.step) / max(1, per_epoch) if first is not None else None,
+        undo_number=first.nudge or 0 if first is not None else 0,
+        can_redo=bool(run.timeline.redoable),
     )
 
 

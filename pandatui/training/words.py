@@ -136,5 +136,11 @@ def _event_words(event: Event, paused: bool) -> str:
             return f"note: {event.text}"
         case "diverged":
             return f"diverged at step {event.step:,}: {event.text}"
+        case "undo" | "rewind" | "redo":
+            return (
+                f"went back to step {event.back_to:,}"
+                if event.kind != "redo"
+                else (f"took that back: step {event.back_to:,} again")
+            )
         case _:
             return event.kind

@@ -1,0 +1,158 @@
+"""Nothing is final: back to the instant before any nudge, forth again, back to any step.
+
+A `Timeline` keeps states of a run, on a stride that doubles, so that the whole run stays within reach, and
+before every nudge. Going back restores the nearest of them and trains forward from there, which gives the same
+bits. The stretch that is left is kept as `Abandoned`, for the eye and for redo.
+"""
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from pandatui.training.history import Floats
+
+if TYPE_CHECKING:
+    from pandatui.training.run import Run, RunState
+
+MOST_ON_STRIDE = 64
+MOST_AT_NUDGES = 32
+MOST_BYTES = 256 * 2**20
+FIRST_STRIDE = 32  # steps
+MOST_ABANDONED = 64
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Abandoned:
+    """A stretch that was left by the undo, redo or rewind with the id `event`.
+
+    `fork` is where it leaves the live path, `end` where it was left. `costs` are its train costs, as many of the
+    last as were still kept in full; `dev` its rows (n, 3) of step, cost, accuracy; `rates` its changes of the rate.
+    """
+
+    event: int
+    fork: "RunState"
+    end: "RunState"
+    costs: Floats
+    dev: Floats
+    rates: Floats
+
+    @property
+    def whole(self) -> bool:
+        """Whether every cost of it is there, so that it can be brought back without training it again."""
+        return len(self.costs) == self.end.steps - self.fork.steps
+
+    def drawn(self, most: int = 240) -> tuple[Floats, Floats]:
+        """Steps and costs for the eye: means of at most so many equal pieces."""
+        n = len(self.costs)
+        if not n:
+            return np.empty(0), np.empty(0)
+        starts = np.arange(0, n, -(-n // most))
+        sizes = np.diff(np.append(starts, n))
+        with np.errstate(all="ignore"):  # costs may be huge
+            means = np.add.reduceat(self.costs, starts) / sizes
+        return self.end.steps - n + starts + (sizes + 1) / 2, means
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class _Kept:
+    state: "RunState"
+    nudge: bool
+
+
+class Timeline:
+    """The states within reach, all on the live path, and the stretches that were left."""
+
+    def __init__(self, start: "RunState") -> None:
+        self._start = start
+        self._kept: list[_Kept] = []
+        self._stride = FIRST_STRIDE
+        size = sum(a.nbytes for a in (start.parameters, start.running, start.first, start.second))
+        self._room = max(2, MOST_BYTES // max(1, size))
+        self.abandoned: list[Abandoned] = []
+        self.redoable: list[Abandoned] = []
+
+    def passed(self, run: "Run") -> None:
+        """A step is done: keep its state if the stride asks for it."""
+        if not run.steps % self._stride:
+            self._keep(_Kept(run.state(), nudge=False))
+
+    def before_nudge(self, run: "Run") -> None:
+        """A gesture is about to begin."""
+        self._keep(_Kept(run.state(), nudge=True))
+
+    def _keep(self, kept: _Kept) -> None:
+        self._kept.append(kept)
+        self._thin(lambda: len(self._on_stride()) > MOST_ON_STRIDE)
+        nudges = [each for each in self._kept if each.nudge]
+        if len(nudges) > MOST_AT_NUDGES:
+            self._kept.remove(nudges[0])
+        self._thin(lambda: len(self._kept) > self._room and len(self._on_stride()) > 1)
+        while len(self._kept) > self._room:
+            del self._kept[0]
+
+    def _on_stride(self) -> list[_Kept]:
+        return [each for each in self._kept if not each.nudge]
+
+    def _thin(self, too_many: Callable[[], bool]) -> None:
+        while too_many():
+            self._stride *= 2
+            self._kept = [k for k in self._kept if k.nudge or not k.state.steps % self._stride]
+
+    # -- going back and forth ----------------------------------------------------------------------------
+
+    def leave(self, run: "Run", steps: int, last_event: int, by_event: int) -> None:
+        """Take the run back to `steps`, with the events up to `last_event` applied; the rest is abandoned."""
+        end = run.state()
+        history = run.history
+        costs = history.train.part(steps, history.steps).copy()
+        steps_of_dev = history.dev_step.part(0, history.epochs)
+        since = history.epochs - int((steps_of_dev > steps).sum())
+        dev = np.stack(
+            [
+                s.part(since, history.epochs)
+                for s in (history.dev_step, history.dev_cost, history.dev_accuracy)
+            ],
+            axis=1,
+        ).copy()
+        rates = run.rates.since(steps)
+        self.seek(run, steps, last_event)
+        self._drop_after(steps, last_event)
+        left = Abandoned(by_event, run.state(), end, costs, dev, rates)
+        self.abandoned = [*self.abandoned[-MOST_ABANDONED + 1 :], left]
+        self.redoable.append(left)
+
+    def seek(self, run: "Run", steps: int, last_event: int) -> None:
+        """Restore the nearest state on the way to `steps` and train forward, nudges on record included."""
+        nearest = self._start
+        for kept in self._kept:
+            state = kept.state
+            if state.steps <= steps and state.last_event <= last_event and state.steps >= nearest.steps:
+                nearest = state
+        run.restore(nearest)
+        run.train_again(steps, last_event)
+
+    def take_back(self, run: "Run", left: Abandoned) -> None:
+        """Bring a stretch back: its costs and its last state, or, where costs are gone, by training it again."""
+        run.restore(left.fork)
+        if left.whole:
+            run.history.extend(left.costs, left.dev)
+            for step, rate in left.rates:
+                run.rates.set(int(step), float(rate))
+            run.restore(left.end)
+        else:
+            run.train_again(left.end.steps, left.end.last_event)
+        self._drop_after(left.fork.steps, left.fork.last_event)
+
+    def last_good(self, run: "Run", limit: float) -> int:
+        """The latest step with a state of its own at which the mean of the last 50 train costs was below `limit`."""
+        for kept in reversed(self._kept):
+            steps = kept.state.steps
+            costs = run.history.train.part(max(0, steps - 50), steps)
+            if steps < run.steps and len(costs) and costs.mean() < limit:
+                return steps
+        return 0
+
+    def _drop_after(self, steps: int, last_event: int) -> None:
+        self._kept = [k for k in self._kept if k.state.steps <= steps and k.state.last_event <= last_event]
