@@ -29,7 +29,7 @@ from pandatui.tui.screens.sessions import SessionsScreen
 from pandatui.tui.screens.watch import WatchScreen
 from pandatui.tui.themes import DEFAULT_MUTED, DEFAULT_THEME, THEMES
 
-INTERNAL, INTERRUPTED = 70, 130
+USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 SECOND_PRESS = 2.0  # seconds within which a second ctrl+c quits
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
@@ -75,6 +75,10 @@ class PandaApp(App[None]):
             self.register_theme(theme)
         wanted = self._start.theme or DEFAULT_THEME
         self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        if wanted != self.theme:
+            self.notify(
+                f"no theme {plain(wanted, 40)!r}; ctrl+p has the list", severity="warning", markup=False
+            )
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
         self.set_keymap(self._start.keys)
         loop = asyncio.get_running_loop()
@@ -83,9 +87,21 @@ class PandaApp(App[None]):
         if self._start.session_file is not None:
             self.push_screen(RecordScreen(self._start.session_file, ascii_only=self.ascii_only))
         elif self._start.config is not None and self._start.dataset is not None:
-            self.begin(
-                self._start.config, self._start.dataset, self._start.name, lesson=self._start.options.lesson
+            self._begin_first(self._start.config, self._start.dataset)
+
+    def _begin_first(self, config: RunConfig, dataset: Dataset) -> None:
+        try:
+            self.begin(config, dataset, self._start.name, lesson=self._start.options.lesson)
+        except FileExistsError:
+            self._refuse_start(
+                f"session {self._start.name!r} exists in {self.store.folder}: expected a new --name"
             )
+        except OSError as error:
+            self._refuse_start(f"{self.store.folder}: {error.strerror or error}")
+
+    def _refuse_start(self, reason: str) -> None:
+        self.farewell.append(f"pandatui: {reason}")
+        self.exit(return_code=USAGE)
 
     def get_theme_variable_defaults(self) -> dict[str, str]:
         return {"muted": DEFAULT_MUTED}
@@ -93,9 +109,10 @@ class PandaApp(App[None]):
     # -- runs --------------------------------------------------------------------------------------------
 
     def begin(self, config: RunConfig, dataset: Dataset, name: str | None, *, lesson: bool) -> None:
-        """End what is going on and watch a new run."""
+        """End what is going on and watch a new run. Raises OSError, and then what was going on still is."""
+        live = Live.begin(config, dataset, self.store, name, self._start.pace, lesson)
         self.end_live()
-        self.live = Live.begin(config, dataset, self.store, name, self._start.pace, lesson)
+        self.live = live
         watch = WatchScreen(self.live, ascii_only=self.ascii_only)
         while len(self.screen_stack) > 1:
             self.pop_screen()
@@ -137,7 +154,7 @@ class PandaApp(App[None]):
         try:
             self.begin(message.config, message.dataset, None, lesson=False)
         except OSError as error:
-            self.notify(f"not started: {error.strerror or error}", severity="error", markup=False)
+            self.notify(plain(f"not started: {error.strerror or error}"), severity="error", markup=False)
 
     def on_new_run_screen_refused(self, message: NewRunScreen.Refused) -> None:
         self.notify(message.reason, title="not started", severity="error", timeout=12, markup=False)
@@ -173,9 +190,11 @@ class PandaApp(App[None]):
 
     def get_system_commands(self, screen: Screen[object]) -> Iterable[SystemCommand]:
         """The palette: every key of the screen, then themes, keys, quit."""
+        seen = set()
         for binding in screen.active_bindings.values():
             b = binding.binding
-            if binding.node is screen and b.description and b.id and binding.enabled:
+            if binding.node is screen and b.description and b.id not in seen and binding.enabled:
+                seen.add(b.id)
                 title = b.description[0].upper() + b.description[1:]
                 yield SystemCommand(title, b.tooltip or title, partial(screen.run_action, b.action))
         yield SystemCommand("Theme", "Dark, light, projector, and Textual's own", self.action_change_theme)

@@ -29,7 +29,7 @@ class Look:
 
 
 def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
-    """The last step of the unzoomed axis: a little beyond the present, at a round epoch, so that it rarely moves."""
+    """The last step of the unzoomed axis: beyond the present, at a round epoch, so that it rarely moves."""
     epochs = max(steps / max(1, steps_per_epoch), 1) * _ROOM
     scale = 1
     while epochs > 100 * scale:
@@ -81,7 +81,7 @@ def chart_of_session(session: Session, look: Look) -> Chart:
     steps, low, mean, high = _curve(session.curves.train)
     dev_steps = _all(session.curves.dev_step)
     guessing = math.log(max(2, len(session.data.classes)))
-    per_epoch = max(1.0, session.steps / max(1, session.epochs))
+    per_epoch = _steps_per_epoch(session, dev_steps)
     events = [event_of(record) for record in session.events]
     rate_steps, rates = rates_of(session, events, dev_steps)
     first, last = look.window or (0.0, max(session.steps, 1) * 1.12)
@@ -102,6 +102,14 @@ def chart_of_session(session: Session, look: Look) -> Chart:
         cursor=look.cursor,
         diverged_at=session.steps if session.status == "diverged" else None,
     )
+
+
+def _steps_per_epoch(session: Session, dev_steps: np.ndarray) -> float:
+    """Steps of the last whole epoch; before the first, as the training rows and the batch size have it."""
+    if len(dev_steps):
+        return max(1.0, float(dev_steps[-1] - (dev_steps[-2] if len(dev_steps) > 1 else 0)))
+    batch = max(1, int(session.config.get("batch_size") or 1))
+    return float(max(1, -(-session.data.train_rows // batch)))
 
 
 def event_of(record: "object") -> Event:

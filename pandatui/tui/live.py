@@ -31,8 +31,9 @@ class Live:
         pace: float | str | None,
         lesson: bool,
     ) -> "Live":
-        """Write the session's file, then start training. `pace`: epochs a second, "max", or None for the data's own.
+        """Write the session's file, then start training.
 
+        `pace`: epochs a second, "max", or None for the data's own.
         Raises OSError where the file can't be written.
         """
         own = BUILT_IN_PACE if config.data in BUILT_IN else None

@@ -1,4 +1,4 @@
-"""Three themes: primary is the train cost, secondary dev, accent a nudge, error trouble; all else is quiet."""
+"""Three themes: primary is the train cost, secondary dev, accent a nudge, error trouble; the rest quiet."""
 
 from textual.theme import Theme
 

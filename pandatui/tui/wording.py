@@ -4,13 +4,23 @@ import math
 from collections.abc import Iterable
 from dataclasses import dataclass
 
+from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
-from pandatui.training.events import Event, Gesture
+from pandatui.training.events import Event, Fact, Failed, Gesture, Recorded, Refused, WorseThanGuessing
 from pandatui.training.knobs import COARSE, KNOBS
 from pandatui.training.snapshot import Snapshot
-from pandatui.training.words import cost, duration, gesture_words, knob_note, knob_value, number, plural
+from pandatui.training.words import (
+    cost,
+    duration,
+    gesture_words,
+    knob_note,
+    knob_value,
+    number,
+    plural,
+    sentence,
+)
 
 MUTED = "$muted"
 GROUPS = {"try first": "TRY FIRST", "second": "SECOND", "third": "THIRD", "leave alone": "LEAVE ALONE"}
@@ -46,7 +56,7 @@ def state_words(s: Snapshot) -> tuple[str, str]:
     return ("○ paused", "bold $warning") if s.paused else ("● training", "bold $success")
 
 
-def _pace(pace: float) -> str:
+def pace_of(pace: float) -> str:
     return f"{number(pace)} epoch/s" if pace == 1 else f"{number(pace)} epochs/s"
 
 
@@ -55,7 +65,7 @@ def pace_words(s: Snapshot) -> str:
     if s.status != "running":
         return ""
     if s.pace is not None:
-        return f"held at {_pace(s.pace)} (> faster)"
+        return f"held at {pace_of(s.pace)} (> faster)"
     return f"full pace, {s.steps_per_second:,.0f} steps/s" if s.steps_per_second else "full pace"
 
 
@@ -73,12 +83,12 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     if width >= 100:
         right += [(f" · {words}", MUTED) for words in (pace_words(s), duration(s.seconds)) if words]
     elif width >= 70 and s.pace is not None and s.training:
-        right.append((f" · {_pace(s.pace)}", MUTED))
+        right.append((f" · {pace_of(s.pace)}", MUTED))
     if width < 100 and not math.isnan(s.dev_cost):
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
     if problem:
         right.append((f" · {plain(problem, 60)}", "bold $error"))
-    used = sum(len(text) for text, _ in (*left, *right)) + 1
+    used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
 
@@ -139,34 +149,42 @@ def knob_line(s: Snapshot, selected: str, coarse: bool, width: int) -> Content:
             (f"{knob.symbol or knob.label} {knob_value(name, s.knobs[name])}", "bold" if here else "")
         )
         parts.append((f" {keys}  ", MUTED))
-    notch = f"notch ×{'3.16' if coarse else '1.26'}"
+    notch = f"notch {notch_factor(coarse)}"
     used = sum(len(text) for text, _ in parts)
     if used + len(notch) < width:
         parts.append((" " * (width - used - len(notch) - 1) + notch, MUTED))
     return Content.assemble(*parts)
 
 
+def notch_factor(coarse: bool) -> str:
+    """×1.26, or ×3.16 for coarse notches."""
+    return f"×{10 ** (0.1 * (COARSE if coarse else 1)):.3g}"
+
+
 def notch_title(coarse: bool) -> str:
     """The panel's head: what one press does, and the key that changes that."""
-    factor = f"×{10 ** (0.1 * COARSE):.3g}" if coarse else f"×{10**0.1:.3g}"
-    return f"hyperparameters · {factor} (x {'fine' if coarse else 'coarse'})"
+    return f"hyperparameters · {notch_factor(coarse)} (x {'fine' if coarse else 'coarse'})"
 
 
 # -- what happened -------------------------------------------------------------------------------------------
 
 
+def _where(steps: str, epoch: float | None) -> str:
+    """The first column; narrower where the epochs are not known."""
+    return f"{steps:<14} " if epoch is None else f"{f'{steps} · epoch {int(epoch)}':<26} "
+
+
 def gesture_line(g: Gesture, epoch: float | None) -> Content:
     """step 191–199 · epoch 10  you  2  learning rate 0.1 → 0.316 (5 notches)."""
     steps = f"step {g.first_step:,}" + (f"–{g.last_step:,}" if g.last_step != g.first_step else "")
-    where = f"{steps} · epoch {int(epoch)}" if epoch is not None else steps
     return Content.assemble(
-        (f"{where:<26} ", MUTED), (f"{g.by:<4} {g.number:>2}  ", "$accent"), gesture_words(g)
+        (_where(steps, epoch), MUTED), (f"{g.by:<4} {g.number:>2}  ", "$accent"), gesture_words(g)
     )
 
 
 def event_line(event: Event, epoch: float | None) -> Content:
     """An event that is no nudge."""
-    where = f"step {event.step:,}" + (f" · epoch {int(epoch)}" if epoch is not None else "")
+    where = _where(f"step {event.step:,}", epoch)
     words = {
         "pause": "paused",
         "go on": "went on",
@@ -175,7 +193,7 @@ def event_line(event: Event, epoch: float | None) -> Content:
         "diverged": f"diverged: {plain(event.text or '', 60)}",
     }.get(event.kind, plain(event.kind, 20))
     style = "bold $error" if event.kind == "diverged" else ""
-    return Content.assemble((f"{where:<26}          ", MUTED), (words, style))
+    return Content.assemble((where if epoch is None else f"{where}         ", MUTED), (words, style))
 
 
 def happenings(s: Snapshot, epoch_of: "EpochOf", most: int) -> list[Content]:
@@ -187,8 +205,7 @@ def happenings(s: Snapshot, epoch_of: "EpochOf", most: int) -> list[Content]:
             first_ids.setdefault(e.nudge, e.id)
         elif e.kind != "nudge":
             lines.append((e.id, event_line(e, epoch_of(e.step))))
-    for g in s.gestures:
-        lines.append((first_ids[g.number], gesture_line(g, epoch_of(g.first_step))))
+    lines += [(first_ids[g.number], gesture_line(g, epoch_of(g.first_step))) for g in s.gestures]
     lines.sort(key=lambda pair: -pair[0])
     return [line for _, line in lines[:most]]
 
@@ -204,6 +221,36 @@ class EpochOf:
         return float(self._epochs[i - 1]) if i else 0.0
 
 
+def no_more(s: Snapshot | None) -> str:
+    """Why nothing can be turned or trained any more, or an empty string."""
+    return "it has diverged: ctrl+n starts a new run" if s is not None and s.status == "diverged" else ""
+
+
+def no_step(s: Snapshot | None) -> str:
+    """Why there are no steps to take, or an empty string."""
+    if s is not None and s.status == "finished":
+        return f"{plural(s.target_epochs, 'epoch')} done: space goes on"
+    return no_more(s)
+
+
+def answer(fact: Fact, paused: bool) -> tuple[str, str] | None:
+    """What to say at once about a fact, and in which style; None where the timer's next look will do."""
+    words = sentence(fact, paused=paused)
+    match fact:
+        case Recorded(event) if event.kind == "pause":
+            return f"{words} · . takes one step, r runs some, space goes on", "$warning"
+        case Recorded():
+            return words, "$accent"
+        case Refused():
+            return words, "$warning"
+        case WorseThanGuessing():
+            return f"{words} · a lowers the rate", "bold $warning"
+        case Failed():
+            return f"{words} · what there is will be saved · q quits", "bold $error"
+        case _:
+            return None
+
+
 # -- heads and feet ------------------------------------------------------------------------------------------
 
 
@@ -211,11 +258,18 @@ def best_words(s: Snapshot) -> str:
     """best dev 0.114 at epoch 58."""
     if not s.best_epoch:
         return ""
-    return f"best dev {cost(s.best_dev_cost)} at epoch {s.best_epoch}, last {s.dev_accuracy:.1%} right"
+    return f"best dev {cost(s.best_dev_cost)} at epoch {s.best_epoch}"
 
 
-def headline(s: Snapshot) -> Content | None:
-    """What must be said above everything while it lasts: diverged, or the end of the epochs."""
+def standing(s: Snapshot) -> str:
+    """The same with the present accuracy: … · now 84.7% right."""
+    words = [best_words(s)] if s.best_epoch else []
+    words += [f"now {s.dev_accuracy:.1%} right"] if not math.isnan(s.dev_accuracy) else []
+    return " · ".join(words)
+
+
+def headline(s: Snapshot, width: int, more: int) -> Content | None:
+    """What must be said above everything while it lasts: diverged, or the epochs done."""
     if s.status == "diverged":
         event = next((e for e in reversed(s.events) if e.kind == "diverged"), None)
         cause = "is no longer finite" if event is not None and event.text == "non-finite" else "blew up"
@@ -224,19 +278,19 @@ def headline(s: Snapshot) -> Content | None:
             (f"✖ the cost {cause} at step {step:,}", "bold $error"), ("  ctrl+n new run · q quit", "")
         )
     if s.status == "finished":
-        return Content.assemble(
-            (f"{plural(s.target_epochs, 'epoch')} done · {best_words(s)}", "bold $success"),
-            (f" · space {s.target_epochs} more · ctrl+n new run · q quit", ""),
-        )
+        done = f"{plural(s.target_epochs, 'epoch')} done · {best_words(s)}"
+        keys = f" · space {more:,} more · ctrl+n new run · q quit"
+        fits = len(done) + len(keys) <= width  # where it does not, the foot has the keys
+        return Content.assemble((done, "bold $success"), (keys if fits else "", ""))
     return None
 
 
-def foot(s: Snapshot, width: int) -> Content:
+def foot(s: Snapshot, width: int, more: int) -> Content:
     """The keys that can be used now, eight at the most, as many as fit."""
     if s.status == "diverged":
         keys = [("ctrl+n", "new run"), ("←→", "read the curve")]
     elif s.status == "finished":
-        keys = [("space", f"{s.target_epochs} more epochs"), ("←→", "read the curve"), ("ctrl+n", "new run")]
+        keys = [("space", f"{more:,} more epochs"), ("←→", "read the curve"), ("ctrl+n", "new run")]
     else:
         keys = [("space", "go on" if s.paused else "pause")]
         keys += [(".", "one step")] if s.paused else []

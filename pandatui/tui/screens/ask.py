@@ -10,6 +10,30 @@ from textual.content import Content
 from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
+from pandatui.training.config import ConfigError, check_knob
+from pandatui.training.knobs import KNOBS
+
+
+def knob_check(name: str, low: float, high: float) -> Callable[[str], str]:
+    """What is wrong with a text as a value of a knob within these limits."""
+
+    def check(text: str) -> str:
+        try:
+            check_knob(name, float(text), low=low, high=high)
+        except ConfigError as error:
+            return str(error)
+        except ValueError:
+            return f"expected a number, {KNOBS[name].expectation(low, high)}"
+        return ""
+
+    return check
+
+
+def check_steps(text: str) -> str:
+    """What is wrong with a text as a number of steps."""
+    fine = text.isdecimal() and len(text) <= 12 and int(text) > 0
+    return "" if fine else "expected a whole number of steps, at least 1"
+
 
 class AskScreen(ModalScreen[str | None]):
     """Dismisses with the text, or None. `check` returns what is wrong with a text, or an empty string."""

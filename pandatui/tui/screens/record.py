@@ -17,7 +17,7 @@ from pandatui.sessions.store import read
 from pandatui.training.events import gestures
 from pandatui.training.words import cost, duration, number, plural
 from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
-from pandatui.tui.plotting import reading_text
+from pandatui.tui.viewport import within
 from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
 from pandatui.tui.wording import MUTED, event_line, gesture_line
@@ -29,10 +29,18 @@ def settings_lines(session: Session) -> list[Content]:
     for name, value in session.config.items():
         if value in (None, [], ()) or name == "plan":
             continue
-        text = ", ".join(map(str, value)) if isinstance(value, list) else value
-        text = number(text) if isinstance(text, float) else str(text)
-        lines.append(Content.assemble((f"{plain(name.replace('_', ' '), 20):<15} ", MUTED), plain(text, 60)))
+        lines.append(
+            Content.assemble((f"{plain(name.replace('_', ' '), 20):<15} ", MUTED), plain(_setting(value), 60))
+        )
     return lines
+
+
+def _setting(value: object) -> str:
+    if isinstance(value, bool):
+        return "on" if value else "off"
+    if isinstance(value, list):
+        return ", ".join(map(str, value))
+    return number(value) if isinstance(value, float) else str(value)
 
 
 def summary_line(session: Session) -> Content:
@@ -56,11 +64,12 @@ def event_lines(session: Session) -> list[Content]:
     return [line for _, line in sorted(lines, key=lambda pair: pair[0])]
 
 
-class RecordScreen(Screen[None]):
+class RecordScreen(Screen[None], inherit_bindings=False):
     """Shows one session file; what can't be read is said instead."""
 
     CSS_PATH = "record.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-low"), (28, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("l", "log_axis", "log or linear axis", tooltip="Of the cost", id="record.log"),
         Binding("s", "smooth", "smoothing", tooltip="More, none, some", id="record.smooth"),
@@ -132,22 +141,24 @@ class RecordScreen(Screen[None]):
     def action_cursor(self, by: int) -> None:
         if self._session is None:
             return
-        plot, last = self.query_one(CostPlot), float(self._session.steps)
-        here = self._look.cursor if self._look.cursor is not None else last
-        column = plot.column_of(here)
-        step = plot.step_at(column + by) if column is not None else None
-        self._look = replace(self._look, cursor=min(max(1.0, here if step is None else step), max(1.0, last)))
-        self._draw()
+        self._point(self.query_one(CostPlot).beside(self._here(self._session), by))
 
     def on_cost_plot_pointed(self, message: CostPlot.Pointed) -> None:
-        self._look = replace(self._look, cursor=message.step)
-        self._draw()
+        self._point(message.step)
+
+    def _here(self, session: Session) -> float:
+        return self._look.cursor if self._look.cursor is not None else float(session.steps)
+
+    def _point(self, step: float) -> None:
+        if self._session is not None:
+            self._look = replace(self._look, cursor=within(step, self._session.steps))
+            self._draw()
 
     def action_copy(self) -> None:
-        chart = self.query_one(CostPlot).chart
-        if chart is not None and self._session is not None:
-            step = self._look.cursor if self._look.cursor is not None else float(self._session.steps)
-            self.app.copy_to_clipboard(reading_text(chart, step))
+        if self._session is not None:
+            text = self.query_one(CostPlot).reading(self._here(self._session))
+            self.app.copy_to_clipboard(text)
+            self.notify(text, title="copied", markup=False)
 
     def action_close(self) -> None:
         if self._look.cursor is not None:

@@ -24,14 +24,14 @@ from pandatui.tui.screens.record import RecordScreen, event_lines, settings_line
 from pandatui.tui.widgets.lines import Lines
 from pandatui.tui.wording import MUTED
 
-_COLUMNS = ("name", "when", "data", "status", "best dev", "right", "nudges", "epochs", "network")
+_COLUMNS = ("name", "when", "data", "status", "dev", "right", "nudges", "epochs")
 
 
 def row_of(stored: Stored) -> tuple[str, ...]:
-    """One line of the table, cleaned."""
+    """One line of the table, cleaned; `dev` and `right` are the best of the run."""
     s = stored.session
     if s is None:
-        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "", "")
+        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "")
     best, right = s.result.best_dev_cost, s.result.best_dev_accuracy
     nudges = len({e.nudge for e in s.events if e.kind == "nudge"})
     return (
@@ -43,7 +43,6 @@ def row_of(stored: Stored) -> tuple[str, ...]:
         f"{from_number(right):.1%}" if right is not None else "",
         str(nudges or ""),
         str(s.epochs),
-        plain("-".join(map(str, s.config.get("hidden") or [])), 16),
     )
 
 

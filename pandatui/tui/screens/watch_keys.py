@@ -75,3 +75,13 @@ WATCH_KEYS = [
     _key("escape", "close", "close", "The cursor, the lesson's line; never quits", APP, "close"),
     _key("q", "app.quit", "quit", "Saves, and says where", APP, "quit"),
 ]
+
+WATCH_HELP = """
+# Watching a model learn
+
+The blue line is the **train** cost, its shade the spread of single mini-batches; ● is the **dev** cost after
+each epoch. The dotted line is what **guessing** would cost. Lower is better.
+
+Lower case lowers, upper case raises: `a` `A` the learning rate, `b` `B` momentum, `d` `D` decay.
+Each press is in use from the very next mini-batch and is marked on the curve.
+"""

@@ -9,11 +9,14 @@ from textual.message import Message
 from textual.strip import Strip
 from textual.widget import Widget
 
-from pandatui.tui.plotting import Chart, Palette, column_of, draw, step_at
+from pandatui.tui.plotting import Chart, Palette, column_of, draw, reading_text, step_at
 
 
-class CostPlot(Widget):
-    """Shows a `Chart`. Posts `Pointed` on a click and `Zoomed` on the mouse wheel; the parent owns the truth."""
+class CostPlot(Widget, can_focus=True):
+    """Shows a `Chart`. Posts `Pointed` on a click and `Zoomed` on the mouse wheel; the parent owns the truth.
+
+    It takes the focus, though it has no keys of its own, because the help panel speaks of what is in focus.
+    """
 
     ALLOW_SELECT = False
 
@@ -66,6 +69,18 @@ class CostPlot(Widget):
         """The column of a step, None outside the view."""
         width, height = self.size
         return column_of(self._chart, step, width, height) if self._chart and width and height else None
+
+    def beside(self, step: float, columns: int) -> float:
+        """The step so many columns further on; from outside the view, counted from its edge."""
+        if self._chart is None:
+            return step
+        column = self.column_of(min(max(step, self._chart.first), self._chart.last))
+        found = self.step_at(column + columns) if column is not None else None
+        return step if found is None else found
+
+    def reading(self, step: float) -> str:
+        """The values there, in words."""
+        return "" if self._chart is None else reading_text(self._chart, step)
 
     def render_line(self, y: int) -> Strip:
         if y < len(self._strips):

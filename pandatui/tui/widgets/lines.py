@@ -1,6 +1,7 @@
 """A few lines of styled text that repaint only when they say something else."""
 
 from collections.abc import Sequence
+from itertools import pairwise
 from typing import Any
 
 from textual.content import Content
@@ -40,7 +41,7 @@ def _ascii(line: Content) -> Content:
 def _pieces(line: Content) -> list[tuple[str, str]]:
     cuts = sorted({0, len(line.plain), *(s.start for s in line.spans), *(s.end for s in line.spans)})
     pieces = []
-    for start, end in zip(cuts, cuts[1:], strict=False):
+    for start, end in pairwise(cuts):
         style = next((str(s.style) for s in line.spans if s.start <= start and s.end >= end), "")
         pieces.append((line.plain[start:end], style))
     return pieces

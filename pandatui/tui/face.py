@@ -1,0 +1,83 @@
+"""The face of the watch screen: all that it shows of one snapshot, computed before anything is drawn."""
+
+from dataclasses import dataclass
+
+from textual.content import Content
+
+from pandatui.training.knobs import KNOBS, LIVE
+from pandatui.training.snapshot import Snapshot
+from pandatui.tui import wording
+from pandatui.tui.charting import Look, chart_of
+from pandatui.tui.lesson import lesson_line
+from pandatui.tui.plotting import Chart
+from pandatui.tui.wording import About
+
+
+@dataclass(frozen=True, slots=True)
+class Space:
+    """How much room there is. `tiny` has the status line and the curve alone."""
+
+    width: int
+    log_width: int
+    log_height: int
+    tiny: bool
+    wide: bool
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Face:
+    status: Content
+    chart: Chart
+    plot_title: str
+    knobs: list[Content]
+    knob_line: Content
+    log: list[Content]
+    foot: Content
+
+
+def face_of(
+    s: Snapshot,
+    about: About,
+    look: Look,
+    *,
+    coarse: bool,
+    picked: str,
+    message: Content | None,
+    lesson: bool,
+    problem: str,
+    more: int,
+    space: Space,
+) -> Face:
+    """`more`: the epochs that `space` goes on for after the last one."""
+    status = wording.status_line(s, about, space.width, problem)
+    if space.tiny and message is not None:
+        status = Content(" ") + message
+    zoomed = " · zoomed, Z shows all" if look.window else ""
+    used = [name for name in LIVE if about.optimizer in KNOBS[name].used_by]
+    return Face(
+        status=status,
+        chart=chart_of(s, look),
+        plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
+        knobs=wording.knob_rows(s, about, picked, used),
+        knob_line=wording.knob_line(s, picked, coarse, space.width),
+        log=_log(s, message, lesson, more, space),
+        foot=wording.foot(s, space.width, more),
+    )
+
+
+def _log(s: Snapshot, message: Content | None, lesson: bool, more: int, space: Space) -> list[Content]:
+    """What must be said, what was just done, what happened before it, newest first; the lesson last."""
+    room = max(1, space.log_height)
+    lines = [line for line in (wording.headline(s, space.log_width, more), message) if line is not None]
+    said = _lesson(s, space.wide) if lesson and s.status != "diverged" else None
+    lines += wording.happenings(s, wording.EpochOf(s), max(0, room - len(lines) - (said is not None)))
+    if said is not None:
+        lines += [Content("")] * (room - 1 - len(lines)) + [said]
+    return lines[:room]
+
+
+def _lesson(s: Snapshot, wide: bool) -> Content:
+    words = lesson_line(s)
+    if not wide:
+        return Content.styled(words, "$secondary")
+    return Content.assemble(("lesson  ", "bold $secondary"), words, ("   esc hides this", wording.MUTED))
