@@ -57,6 +57,7 @@ class Snapshot:
     undo_epochs: float | None = None  # how far an undo would go back; None: there is nothing to undo
     undo_number: int = 0  # the gesture that it would take back
     can_redo: bool = False
+    speed: float | None = None  # how many times as fast as it was a recording plays; None: it is live
     seconds: float = 0.0
     pace: float | None = None
     steps_per_second: float = 0.0
