@@ -13,6 +13,7 @@ import msgspec
 from msgspec import Meta, Struct
 
 from pandatui.training.config import ConfigError, RunConfig
+from pandatui.training.knobs import LIVE
 
 FORMAT: Literal["pandatui-session"] = "pandatui-session"
 VERSION: Literal[1] = 1
@@ -196,12 +197,22 @@ def decode(raw: bytes) -> tuple[Session, bool]:
             )
         session = msgspec.convert(plain, Session)
         RunConfig.from_dict(session.config)
+        _check_events(session.events)
         _check_curves(session.curves)
         return session, session.integrity == integrity_of(plain)
     except ConfigError as error:
         raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
     except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
         raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
+
+
+def _check_events(events: list[EventRecord]) -> None:
+    """A nudge says all of what was turned, so that whoever counts gestures can rely on that."""
+    for e in events:
+        if e.kind == "nudge" and (
+            e.knob not in LIVE or e.before is None or e.after is None or e.by is None or e.nudge is None
+        ):
+            raise SessionError(f"event {e.id}: expected a nudge with a live knob, from, to, by and its number")
 
 
 def _check_curves(curves: Curves) -> None:

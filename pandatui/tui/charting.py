@@ -35,11 +35,8 @@ def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
     while epochs > 100 * scale:
         scale *= 10
     nice = next(n * scale for n in _NICE_EPOCHS if n * scale >= epochs)
-    return (
-        float(steps_per_epoch * nice)
-        if nice < target_epochs * _ROOM
-        else max(float(steps), steps_per_epoch * target_epochs) * 1.12
-    )
+    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * 1.12
+    return min(float(steps_per_epoch * nice), whole)
 
 
 def mark_of(gesture: Gesture) -> Mark:

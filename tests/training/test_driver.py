@@ -354,6 +354,21 @@ def test_an_error_in_training_is_pushed_and_kept(new_run, drive, monkeypatch):
     assert driver.close(LONG)
 
 
+def test_a_question_that_came_before_the_error_is_answered_after_it(new_run, drive, monkeypatch):
+    run = new_run()
+    driver, heard = drive(run)
+    asked = []
+
+    def fail(*_):
+        asked.append(driver.ask(lambda run: run.steps))
+        raise RuntimeError
+
+    monkeypatch.setattr(run.learner, "step", fail)
+    driver.start()
+    heard.wait(Failed)
+    assert asked[0].result(LONG) == 0
+
+
 def test_a_divergence_leaves_the_thread_to_be_asked(new_run, drive):
     driver, heard = drive(new_run(batch_norm=False, hidden=(32, 32, 32), learning_rate=100.0))
     driver.start()

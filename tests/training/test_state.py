@@ -10,7 +10,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from pandatui.training import PlannedNudge
-from pandatui.training.events import Nudge
+from pandatui.training.events import Nudge, WorseThanGuessing
 
 PLAN = (
     PlannedNudge(4, "learning_rate", times=0.5),
@@ -166,3 +166,37 @@ def test_a_blown_up_run_restored_from_before_is_running_again(new_run, monkeypat
     for _ in range(60):
         run.step()
     assert run.status == "running"
+
+
+def test_a_hot_cost_at_the_edge_of_the_window_is_remembered_by_a_restore(new_run, monkeypatch):
+    """Step 2 alone carries the mean of steps 2 … 51 over the limit of 500 ln 3 in all."""
+    run = new_run(epochs=60)
+    monkeypatch.setattr(
+        run.learner, "step", lambda *_: (np.array([501.0 if run.steps + 1 == 2 else 1.0]), True)
+    )
+    for _ in range(10):
+        run.step()
+    state = run.state()
+    while run.ready:
+        run.step()
+    run.restore(state)
+    while run.ready:
+        run.step()
+    assert (run.status, run.steps) == ("diverged", 51)
+
+
+def test_worse_than_guessing_is_counted_from_where_it_was(new_run, monkeypatch):
+    script = {1: 0.5, 2: 2.0, 3: 0.5, 4: 0.5}
+    run = new_run()
+    monkeypatch.setattr(run.network, "evaluate", lambda *_: (np.array([script[run.epoch]]), np.ones(1)))
+    while run.epoch < 2:
+        run.step()
+    state = run.state()
+    while run.ready:
+        run.step()
+    run.restore(state)
+    script[3] = 2.0
+    facts = []
+    while run.ready:
+        facts += run.step()
+    assert [fact.since_epoch for fact in facts if isinstance(fact, WorseThanGuessing)] == [2]
