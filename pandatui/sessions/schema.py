@@ -212,7 +212,9 @@ def _check_events(events: list[EventRecord]) -> None:
         if e.kind == "nudge" and (
             e.knob not in LIVE or e.before is None or e.after is None or e.by is None or e.nudge is None
         ):
-            raise SessionError(f"event {e.id}: expected a nudge with a live knob, from, to, by and its number")
+            raise SessionError(
+                f"event {e.id}: expected a nudge with a live knob, from, to, by and its number"
+            )
 
 
 def _check_curves(curves: Curves) -> None:

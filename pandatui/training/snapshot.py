@@ -54,8 +54,8 @@ class Snapshot:
     gestures: tuple[Gesture, ...]
     events: tuple[Event, ...]
     abandoned: tuple[tuple[Floats, Floats], ...] = ()  # steps and costs of each stretch that was left
-    undo_epochs: float | None = None  # how far an undo would go back; None: there is nothing to undo
-    undo_number: int = 0  # the gesture that it would take back
+    undo_number: int = 0  # the gesture that an undo would take back; 0: there is none
+    undo_steps: int = 0  # how far back that is
     can_redo: bool = False
     speed: float | None = None  # how many times as fast as it was a recording plays; None: it is live
     seconds: float = 0.0
@@ -111,8 +111,8 @@ def look(run: Run, view: View) -> Snapshot:
         gestures=gestures(run.events),
         events=tuple(run.events),
         abandoned=tuple(left.drawn() for left in run.timeline.abandoned[-_DRAWN_ABANDONED:]),
-        undo_epochs=(run.steps + 1 - first.step) / max(1, per_epoch) if first is not None else None,
         undo_number=first.nudge or 0 if first is not None else 0,
+        undo_steps=run.steps + 1 - first.step if first is not None else 0,
         can_redo=bool(run.timeline.redoable),
     )
 

@@ -136,11 +136,10 @@ def _event_words(event: Event, paused: bool) -> str:
             return f"note: {event.text}"
         case "diverged":
             return f"diverged at step {event.step:,}: {event.text}"
-        case "undo" | "rewind" | "redo":
-            return (
-                f"went back to step {event.back_to:,}"
-                if event.kind != "redo"
-                else (f"took that back: step {event.back_to:,} again")
-            )
+        case "undo" | "rewind":
+            left = event.step - 1 - (event.back_to or 0)
+            return f"went back {plural(left, 'step')}, to step {event.back_to:,}. U takes it back."
+        case "redo":
+            return f"took that back: step {event.back_to:,} again"
         case _:
             return event.kind

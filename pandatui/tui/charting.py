@@ -11,7 +11,7 @@ from pandatui.sessions.schema import Values, from_number
 from pandatui.training.events import Event, Gesture, gestures
 from pandatui.training.knobs import KNOBS
 from pandatui.training.snapshot import Snapshot
-from pandatui.tui.plotting import Chart, Curve, Mark
+from pandatui.tui.plotting import Chart, Curve, Mark, Trace
 
 SMOOTHING = (6, 15, 0)  # text columns that the average looks back on; `s` goes round
 _NICE_EPOCHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
@@ -66,6 +66,7 @@ def chart_of(snapshot: Snapshot, look: Look) -> Chart:
         marks=tuple(mark_of(g) for g in snapshot.gestures if not g.undone),
         rate_steps=c.rate_steps,
         rates=c.rates,
+        abandoned=tuple(Trace("", steps, costs) for steps, costs in snapshot.abandoned),
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,
@@ -94,6 +95,10 @@ def chart_of_session(session: Session, look: Look) -> Chart:
         marks=tuple(mark_of(g) for g in gestures(events) if not g.undone),
         rate_steps=rate_steps,
         rates=rates,
+        abandoned=tuple(
+            Trace("", np.array(left.step), np.array([from_number(v) for v in left.cost]))
+            for left in session.curves.abandoned
+        ),
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,

@@ -8,7 +8,7 @@ LATE_EPOCH = 40
 
 START = "Three spirals, a timid learning rate. Press A five times and watch the cost."
 FALLING = "Falling faster. Keep raising until the curve gets ragged; then a lowers it."
-LOWER = "Now lower it: a five times."
+LOWER = "Now lower it: a five times. Too far? u goes back."
 
 
 def lesson_line(snapshot: Snapshot) -> str:
@@ -17,5 +17,5 @@ def lesson_line(snapshot: Snapshot) -> str:
         return f"You: {cost(snapshot.best_dev_cost)}. Try: pandatui --data digits"
     if snapshot.epoch >= LATE_EPOCH or snapshot.raggedness > RAGGED:
         return LOWER
-    raised = any(g.knob == "learning_rate" and g.after > g.before for g in snapshot.gestures)
+    raised = any(g.knob == "learning_rate" and g.after > g.before for g in snapshot.gestures if not g.undone)
     return FALLING if raised else START

@@ -177,9 +177,9 @@ def _where(steps: str, epoch: float | None) -> str:
 def gesture_line(g: Gesture, epoch: float | None) -> Content:
     """step 191–199 · epoch 10  you  2  learning rate 0.1 → 0.316 (5 notches)."""
     steps = f"step {g.first_step:,}" + (f"–{g.last_step:,}" if g.last_step != g.first_step else "")
-    return Content.assemble(
-        (_where(steps, epoch), MUTED), (f"{g.by:<4} {g.number:>2}  ", "$accent"), gesture_words(g)
-    )
+    words = (f"{gesture_words(g)}, undone", MUTED) if g.undone else (gesture_words(g), "")
+    number = (f"{g.by:<4} {g.number:>2}  ", MUTED if g.undone else "$accent")
+    return Content.assemble((_where(steps, epoch), MUTED), number, words)
 
 
 def event_line(event: Event, epoch: float | None) -> Content:
@@ -191,8 +191,11 @@ def event_line(event: Event, epoch: float | None) -> Content:
         "extend": f"to epoch {event.epochs}",
         "note": f"note: {plain(event.text or '', 300)}",
         "diverged": f"diverged: {plain(event.text or '', 60)}",
+        "undo": f"went back to step {event.back_to}",
+        "rewind": f"went back to step {event.back_to}",
+        "redo": f"took that back: step {event.back_to} again",
     }.get(event.kind, plain(event.kind, 20))
-    style = "bold $error" if event.kind == "diverged" else ""
+    style = "bold $error" if event.kind == "diverged" else MUTED if event.undone_by is not None else ""
     return Content.assemble((where if epoch is None else f"{where}         ", MUTED), (words, style))
 
 
@@ -223,7 +226,11 @@ class EpochOf:
 
 def no_more(s: Snapshot | None) -> str:
     """Why nothing can be turned or trained any more, or an empty string."""
-    return "it has diverged: ctrl+n starts a new run" if s is not None and s.status == "diverged" else ""
+    return (
+        "it has diverged: u goes back, h to the last good state with half the rate"
+        if s is not None and s.status == "diverged"
+        else ""
+    )
 
 
 def no_step(s: Snapshot | None) -> str:
@@ -244,11 +251,27 @@ def answer(fact: Fact, paused: bool) -> tuple[str, str] | None:
         case Refused():
             return words, "$warning"
         case WorseThanGuessing():
-            return f"{words} · a lowers the rate", "bold $warning"
+            return f"{words} · u go back before your last nudge · a lower the rate", "bold $warning"
         case Failed():
             return f"{words} · what there is will be saved · q quits", "bold $error"
         case _:
             return None
+
+
+def distance(steps: int, steps_per_epoch: int) -> str:
+    """2 epochs, or 12 steps where that is less than one."""
+    epochs = steps / max(1, steps_per_epoch)
+    return plural(round(epochs), "epoch") if epochs >= 1 else plural(steps, "step")
+
+
+def undo_keys(s: Snapshot) -> list[tuple[str, str]]:
+    """What `u` and `U` would do now: back to before 2 (−2 epochs)."""
+    keys = [("u", f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})")]
+    return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
+
+
+def undo_words(s: Snapshot) -> str:
+    return f" · u back to before nudge {s.undo_number}" if s.undo_number else ""
 
 
 # -- heads and feet ------------------------------------------------------------------------------------------
@@ -275,7 +298,8 @@ def headline(s: Snapshot, width: int, more: int) -> Content | None:
         cause = "is no longer finite" if event is not None and event.text == "non-finite" else "blew up"
         step = event.step if event is not None else s.steps
         return Content.assemble(
-            (f"✖ the cost {cause} at step {step:,}", "bold $error"), ("  ctrl+n new run · q quit", "")
+            (f"✖ the cost {cause} at step {step:,}", "bold $error"),
+            (f"{undo_words(s)} · h last good state, half the rate · q quit", ""),
         )
     if s.status == "finished":
         done = f"{plural(s.target_epochs, 'epoch')} done · {best_words(s)}"
@@ -288,14 +312,20 @@ def headline(s: Snapshot, width: int, more: int) -> Content | None:
 def foot(s: Snapshot, width: int, more: int) -> Content:
     """The keys that can be used now, eight at the most, as many as fit."""
     if s.status == "diverged":
-        keys = [("ctrl+n", "new run"), ("←→", "read the curve")]
+        keys = [("h", "rescue"), *undo_keys(s), ("←→", "read the curve"), ("ctrl+n", "new run")]
     elif s.status == "finished":
-        keys = [("space", f"{more:,} more epochs"), ("←→", "read the curve"), ("ctrl+n", "new run")]
+        keys = [
+            ("space", f"{more:,} more epochs"),
+            *undo_keys(s),
+            ("←→", "read the curve"),
+            ("ctrl+n", "new run"),
+        ]
     else:
         keys = [("space", "go on" if s.paused else "pause")]
         keys += [(".", "one step")] if s.paused else []
         keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
-        keys += [] if s.paused else [("<>", "pace")]
+        keys += undo_keys(s)
+        keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
         keys += [("ctrl+n", "new run")] if width >= 100 else []
     keys += [("?", "help"), ("q", "quit")]
     parts: list[tuple[str, str]] = [(" ", "")]

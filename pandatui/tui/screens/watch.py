@@ -13,7 +13,20 @@ from textual.screen import Screen
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
-from pandatui.training.events import Command, EpochDone, Extend, Fact, GoOn, Note, Nudge, Pause
+from pandatui.training.events import (
+    Command,
+    EpochDone,
+    Extend,
+    Fact,
+    GoOn,
+    Note,
+    Nudge,
+    Pause,
+    Redo,
+    Rescue,
+    Rewind,
+    Undo,
+)
 from pandatui.training.knobs import COARSE, KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import knob_value
@@ -24,7 +37,7 @@ from pandatui.tui.face import Space, face_of
 from pandatui.tui.live import Live
 from pandatui.tui.messages import FactPushed
 from pandatui.tui.pace import next_pace
-from pandatui.tui.screens.ask import AskScreen, check_steps, knob_check
+from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, check_steps, knob_check
 from pandatui.tui.screens.watch_keys import WATCH_HELP, WATCH_KEYS
 from pandatui.tui.throttle import Throttle
 from pandatui.tui.viewport import nudge_beyond, within, zoomed
@@ -195,6 +208,12 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         factor = wording.notch_factor(self._coarse)
         self.say(f"coarse notches: {factor}, five at once" if self._coarse else f"fine notches: {factor}", "")
 
+    def action_enter(self) -> None:
+        if self._look.cursor is not None:
+            self._ask_rewind(int(self._look.cursor))
+        else:
+            self.action_type_value()
+
     def action_type_value(self) -> None:
         if self._refused(wording.no_more(self._snapshot)):
             return
@@ -208,6 +227,31 @@ class WatchScreen(Screen[None], inherit_bindings=False):
 
         title = f"{knob.label} {knob.symbol}".strip()
         self.app.push_screen(AskScreen(f"{title}, to", knob_check(knob.name, low, high), initial), take)
+
+    # -- going back --------------------------------------------------------------------------------------
+
+    def action_undo(self) -> None:
+        self._send(Undo())
+
+    def action_redo(self) -> None:
+        self._send(Redo())
+
+    def action_rescue(self) -> None:
+        self._send(Rescue())
+
+    def _ask_rewind(self, step: int) -> None:
+        s = self._snapshot
+        if s is None or step >= s.steps:
+            self.say("that is now: there is nothing to go back to", "$warning")
+            return
+
+        def take(yes: bool | None) -> None:
+            if yes:
+                self._look = replace(self._look, cursor=None)
+                self._send(Rewind(step))
+
+        back = wording.distance(s.steps - step, s.steps_per_epoch)
+        self.app.push_screen(ConfirmScreen(f"Go back {back}, to step {step:,}? U takes it back."), take)
 
     # -- training ----------------------------------------------------------------------------------------
 

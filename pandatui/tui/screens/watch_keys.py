@@ -38,7 +38,19 @@ WATCH_KEYS = [
         "picked-up",
         "+",
     ),
-    _key("enter", "type_value", "type a value", "For the picked knob", KNOBS, "type"),
+    _key("u", "undo", "undo the last nudge", "Back to the instant before it, everything", KNOBS, "undo"),
+    _key("U", "redo", "take the undo back", "Until the next nudge; the same bits again", KNOBS, "redo"),
+    _key(
+        "h", "rescue", "rescue", "Diverged: the last good state with half the learning rate", KNOBS, "rescue"
+    ),
+    _key(
+        "enter",
+        "enter",
+        "type a value, or go back",
+        "A value for the picked knob; at the cursor: back to there",
+        KNOBS,
+        "type",
+    ),
     _key("space", "pause", "pause or go on", "After the last epoch: go on for as many again", PACE, "pause"),
     _key("full_stop", "one_step", "one step", "While paused", PACE, "one-step", "."),
     _key("r", "run_steps", "run N steps", "Then pause", PACE, "run-steps"),
@@ -84,4 +96,7 @@ each epoch. The dotted line is what **guessing** would cost. Lower is better.
 
 Lower case lowers, upper case raises: `a` `A` the learning rate, `b` `B` momentum, `d` `D` decay.
 Each press is in use from the very next mini-batch and is marked on the curve.
+
+Nothing is final: `u` goes back to the instant before the last nudge, `U` takes that back. Walk the cursor
+along the curve and press `enter` to go back to any step.
 """
