@@ -183,6 +183,18 @@ class Player:
         return min(self.length, self._at + moved)
 
     @property
+    def standing(self) -> bool:
+        """Whether it does not play: paused, or at the end."""
+        return self._since is None or self.seconds >= self.length
+
+    @property
+    def full_pace(self) -> bool:
+        return False
+
+    def set_pace(self, pace: float | None) -> None:
+        """A recording has a speed, not a pace."""
+
+    @property
     def speed(self) -> float:
         return self._speed
 

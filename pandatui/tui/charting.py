@@ -26,6 +26,7 @@ class Look:
     smoothing: int = SMOOTHING[0]
     window: tuple[float, float] | None = None  # the steps shown when zoomed in
     cursor: float | None = None
+    last: float | None = None  # where the unzoomed axis ends; None: beyond the present, as far as is useful
 
 
 def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
@@ -50,7 +51,7 @@ def chart_of(snapshot: Snapshot, look: Look) -> Chart:
     """The chart of a running or ended run."""
     first, last = look.window or (
         0.0,
-        axis_end(snapshot.steps, snapshot.steps_per_epoch, snapshot.target_epochs),
+        look.last or axis_end(snapshot.steps, snapshot.steps_per_epoch, snapshot.target_epochs),
     )
     c = snapshot.curve
     return Chart(

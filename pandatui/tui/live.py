@@ -4,7 +4,9 @@ from dataclasses import dataclass
 
 from pandatui.data import BUILT_IN, Dataset
 from pandatui.sessions import Recorder, Session, Store
+from pandatui.sessions.player import Player
 from pandatui.sessions.recorder import Identity
+from pandatui.sessions.replay import config_of
 from pandatui.training import Driver, Run, RunConfig
 from pandatui.training.knobs import KNOBS
 from pandatui.tui.wording import About
@@ -57,3 +59,42 @@ class Live:
         """Stop training, save, and return the record."""
         self.driver.close()
         return self.recorder.close(evaluate=self.driver.failure is None)
+
+
+@dataclass(frozen=True, slots=True)
+class Unwritten:
+    """The Recorder's face where there is nothing to record."""
+
+    problem: str = ""
+
+    def save(self) -> None:
+        """A recording is on disk already."""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Replaying:
+    """A recorded session that is played: what `Live` is to a run."""
+
+    driver: Player
+    recorder: Unwritten
+    about: About
+    config: RunConfig
+    lesson: bool = False
+
+    @classmethod
+    def of(cls, session: Session, speed: float) -> "Replaying":
+        """Raises RerunError where the record's config makes no sense."""
+        config = config_of(session)
+        about = About.of(
+            session.name,
+            session.data.name,
+            config.hidden,
+            config.batch_norm,
+            config.activation,
+            config.optimizer,
+        )
+        return cls(Player(session, speed=speed), Unwritten(), about, config)
+
+    def limits(self, knob: str) -> tuple[float, float]:
+        """Nothing can be turned in a recording; these are the knob's own."""
+        return KNOBS[knob].low, KNOBS[knob].high

@@ -49,6 +49,8 @@ class About:
 
 def state_words(s: Snapshot) -> tuple[str, str]:
     """The run's state as a sign with a word, and the style that goes with it."""
+    if s.speed is not None:
+        return ("○ replay, standing", "bold $warning") if s.paused else ("● replay", "bold $success")
     if s.status == "diverged":
         return "✖ diverged", "bold $error"
     if s.status == "finished":
@@ -62,6 +64,8 @@ def pace_of(pace: float) -> str:
 
 def pace_words(s: Snapshot) -> str:
     """held at 1 epoch/s (> faster), or full pace, 9,100 steps/s."""
+    if s.speed is not None:
+        return f"×{number(s.speed)} as fast as it was"
     if s.status != "running":
         return ""
     if s.pace is not None:
@@ -293,6 +297,8 @@ def standing(s: Snapshot) -> str:
 
 def headline(s: Snapshot, width: int, more: int) -> Content | None:
     """What must be said above everything while it lasts: diverged, or the epochs done."""
+    if s.speed is not None:
+        return None
     if s.status == "diverged":
         event = next((e for e in reversed(s.events) if e.kind == "diverged"), None)
         cause = "is no longer finite" if event is not None and event.text == "non-finite" else "blew up"
@@ -311,7 +317,10 @@ def headline(s: Snapshot, width: int, more: int) -> Content | None:
 
 def foot(s: Snapshot, width: int, more: int) -> Content:
     """The keys that can be used now, eight at the most, as many as fit."""
-    if s.status == "diverged":
+    if s.speed is not None:
+        keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
+        keys += [("<>", "speed"), ("esc", "close")]
+    elif s.status == "diverged":
         keys = [("h", "rescue"), *undo_keys(s), ("←→", "read the curve"), ("ctrl+n", "new run")]
     elif s.status == "finished":
         keys = [

@@ -12,11 +12,14 @@ from textual.screen import Screen
 
 from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError
+from pandatui.sessions.replay import RerunError
 from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import read
 from pandatui.training.events import gestures
 from pandatui.training.words import cost, duration, number, plural
 from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
+from pandatui.tui.live import Replaying
+from pandatui.tui.screens.replay import ReplayScreen
 from pandatui.tui.viewport import within
 from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
@@ -78,6 +81,9 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         Binding("y", "copy", "copy the reading", tooltip="To the clipboard", id="record.copy"),
         Binding("ctrl+o", "app.sessions", "sessions", tooltip="All recorded ones", id="record.sessions"),
         Binding("ctrl+n", "app.new_run", "new run", tooltip="Begin one", id="record.new"),
+        Binding(
+            "space", "play", "play it", tooltip="On the watch screen, by its own clock", id="record.play"
+        ),
         Binding("escape", "close", "close", tooltip="Back to where you were", id="record.close"),
         Binding("q", "app.quit", "quit", tooltip="Leave", id="record.quit"),
     ]
@@ -102,7 +108,9 @@ class RecordScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
-        keys = "←→ read the curve  l log axis  s smoothing  ctrl+o sessions  esc close  q quit"
+        keys = (
+            "space plays it  ←→ read the curve  l log axis  s smoothing  ctrl+o sessions  esc close  q quit"
+        )
         self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
             self._session, whole = read(self._path)
@@ -159,6 +167,16 @@ class RecordScreen(Screen[None], inherit_bindings=False):
             text = self.query_one(CostPlot).reading(self._here(self._session))
             self.app.copy_to_clipboard(text)
             self.notify(text, title="copied", markup=False)
+
+    def action_play(self) -> None:
+        if self._session is None:
+            return
+        try:
+            replaying = Replaying.of(self._session, 1.0)
+        except RerunError as error:
+            self.notify(plain(str(error), 300), severity="error", markup=False)
+            return
+        self.app.push_screen(ReplayScreen(replaying, ascii_only=self._ascii))
 
     def action_close(self) -> None:
         if self._look.cursor is not None:

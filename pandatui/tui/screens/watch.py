@@ -34,7 +34,7 @@ from pandatui.tui import wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import SMOOTHING, Look, axis_end
 from pandatui.tui.face import Space, face_of
-from pandatui.tui.live import Live
+from pandatui.tui.live import Live, Replaying
 from pandatui.tui.messages import FactPushed
 from pandatui.tui.pace import next_pace
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, check_steps, knob_check
@@ -57,7 +57,7 @@ class WatchScreen(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = list(WATCH_KEYS)
     HELP = WATCH_HELP
 
-    def __init__(self, live: Live, *, ascii_only: bool = False) -> None:
+    def __init__(self, live: Live | Replaying, *, ascii_only: bool = False) -> None:
         super().__init__()
         self.live = live
         self._ascii = ascii_only
@@ -101,7 +101,7 @@ class WatchScreen(Screen[None], inherit_bindings=False):
 
     def _tick(self) -> None:
         self._ticks += 1
-        full_pace = self.live.driver.pace is None and self._snapshot is not None and self._snapshot.training
+        full_pace = self.live.driver.full_pace and self._snapshot is not None and self._snapshot.training
         if not (full_pace and self._ticks % 2):
             self.look_again()
 
@@ -384,10 +384,17 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         else:
             self.app.action_show_help_panel()
 
-    def action_close(self) -> None:
+    def close_help(self) -> bool:
+        """Close the help panel; returns whether it was open."""
         if self.query(HelpPanel):
             self.app.action_hide_help_panel()
-        elif self._look.cursor is not None:
+            return True
+        return False
+
+    def action_close(self) -> None:
+        if self.close_help():
+            return
+        if self._look.cursor is not None:
             self._look = replace(self._look, cursor=None)
             self.look_again()
         elif self.live.lesson:

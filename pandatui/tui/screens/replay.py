@@ -1,0 +1,91 @@
+"""The watch screen playing a recorded session: no training, no data. Moving moves through time."""
+
+from typing import ClassVar
+
+from textual.binding import Binding, BindingType
+
+from pandatui.sessions.player import FASTEST, SLOWEST, Player
+from pandatui.training.events import GoOn, Pause
+from pandatui.training.words import number
+from pandatui.tui.charting import Look
+from pandatui.tui.live import Replaying
+from pandatui.tui.screens.watch import WatchScreen
+from pandatui.tui.screens.watch_keys import PACE, WATCH_KEYS
+from pandatui.tui.viewport import nudge_beyond
+from pandatui.tui.widgets.cost_plot import CostPlot
+
+_SHARED = {
+    "left", "right", "nudge-left", "nudge-right", "home", "end",
+    "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
+}  # fmt: skip
+
+
+def _keys() -> list[BindingType]:
+    shared = [each for each in WATCH_KEYS if (each.id or "").removeprefix("watch.") in _SHARED]
+    own = (
+        ("space", "pause", "play or stand", "At the end: from the start", "pause", None),
+        ("less_than_sign", "pace(-1)", "slower", "Half as fast", "slower", "<"),
+        ("greater_than_sign", "pace(1)", "faster", "Twice as fast, up to ×1000", "faster", ">"),
+    )
+    return [
+        *(
+            Binding(
+                key, action, label, tooltip=tip, group=PACE, id=f"replay.{id}", show=False, key_display=shown
+            )
+            for key, action, label, tip, id, shown in own
+        ),
+        *shared,
+    ]
+
+
+class ReplayScreen(WatchScreen, inherit_bindings=False):
+    """Plays a session from its start at `speed` times its own pace."""
+
+    BINDINGS: ClassVar[list[BindingType]] = _keys()
+    HELP = """
+# A recorded session
+
+It plays by its own clock, without training anything. `space` plays and stands, `<` and `>` change the speed, the
+arrow keys move along the curve, with `shift` from nudge to nudge; a click goes there.
+"""
+
+    def __init__(self, replaying: Replaying, *, ascii_only: bool = False) -> None:
+        super().__init__(replaying, ascii_only=ascii_only)
+        self._player: Player = replaying.driver
+        self._look = Look(last=max(self._player.session.steps, 1) * 1.12)
+
+    def on_mount(self) -> None:
+        super().on_mount()
+        self._player.start()
+
+    def action_pause(self) -> None:
+        standing = self._player.standing
+        self._player.send(GoOn() if standing else Pause())
+        self.say("playing" if standing else "standing", "")
+
+    def action_pace(self, direction: int) -> None:
+        before = self._player.speed
+        self._player.set_speed(before * (2 if direction > 0 else 0.5))
+        if self._player.speed == before:
+            self.say(f"already at ×{number(FASTEST if direction > 0 else SLOWEST)}", "$warning")
+        else:
+            self.say(f"×{number(self._player.speed)} as fast as it was", "")
+
+    def action_cursor(self, by: int) -> None:
+        self._point(self.query_one(CostPlot).beside(float(self._player.steps), by))
+
+    def action_cursor_nudge(self, by: int) -> None:
+        steps = [e.step for e in self._player.recording.events if e.kind == "nudge" and e.undone_by is None]
+        ahead = nudge_beyond(steps, float(self._player.steps), by)
+        if ahead is None:
+            self.say("no nudge further that way" if steps else "no nudges in this session", "$warning")
+        else:
+            self._point(float(ahead))
+
+    def _point(self, step: float) -> None:
+        self._player.seek(min(max(0.0, step), float(self._player.session.steps)))
+        self.look_again()
+
+    def action_close(self) -> None:
+        if not self.close_help() and len(self.app.screen_stack) > 2:
+            self.dismiss(None)
