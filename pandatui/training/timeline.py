@@ -1,8 +1,8 @@
 """Nothing is final: back to the instant before any nudge, forth again, back to any step.
 
 A `Timeline` keeps states of a run, on a stride that doubles, so that the whole run stays within reach, and
-before every nudge. Going back restores the nearest of them and trains forward from there, which gives the same
-bits. The stretch that is left is kept as `Abandoned`, for the eye and for redo.
+before every nudge. Going back restores the nearest of them and trains forward from there, which gives the
+same bits. The stretch that is left is kept as `Abandoned`, for the eye and for redo.
 """
 
 from collections.abc import Callable
@@ -27,8 +27,9 @@ MOST_ABANDONED = 64
 class Abandoned:
     """A stretch that was left by the undo, redo or rewind with the id `event`.
 
-    `fork` is where it leaves the live path, `end` where it was left. `costs` are its train costs, as many of the
-    last as were still kept in full; `dev` its rows (n, 3) of step, cost, accuracy; `rates` its changes of the rate.
+    `fork` is where it leaves the live path, `end` where it was left. `costs` are its train costs, as many of
+    the last as were still kept in full; `dev` its rows (n, 3) of step, cost, accuracy; `rates` its changes of
+    the rate.
     """
 
     event: int
@@ -134,7 +135,7 @@ class Timeline:
         run.train_again(steps, last_event)
 
     def take_back(self, run: "Run", left: Abandoned) -> None:
-        """Bring a stretch back: its costs and its last state, or, where costs are gone, by training it again."""
+        """Bring a stretch back: its costs and its last state; where costs are gone, train it again."""
         run.restore(left.fork)
         if left.whole:
             run.history.extend(left.costs, left.dev)
@@ -146,7 +147,7 @@ class Timeline:
         self._drop_after(left.fork.steps, left.fork.last_event)
 
     def last_good(self, run: "Run", limit: float) -> int:
-        """The latest step with a state of its own at which the mean of the last 50 train costs was below `limit`."""
+        """The latest step with a state of its own where the mean of the last 50 costs was below `limit`."""
         for kept in reversed(self._kept):
             steps = kept.state.steps
             costs = run.history.train.part(max(0, steps - 50), steps)
