@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pandatui import __version__
+from pandatui.cli_sessions import COMMANDS, folder_of
 
 if TYPE_CHECKING:
     from pandatui.training.setup import RunOptions
@@ -153,7 +154,7 @@ def watch(
     from pandatui.tui.app import Start, run_app
 
     start = Start(
-        folder=_folder(sessions, kept.sessions),
+        folder=folder_of(sessions, kept.sessions),
         options=options,
         config=config,
         dataset=dataset,
@@ -192,12 +193,11 @@ def train(
     from pandatui import report
     from pandatui.sessions import Recorder, Store
     from pandatui.sessions.recorder import Identity
-    from pandatui.settings import load_settings
     from pandatui.training import Driver, PlannedNudge, Run
     from pandatui.training.setup import prepare
 
     options = _options(settings, plan=tuple(PlannedNudge.parse(text) for text in nudges))
-    store = Store(_folder(sessions, load_settings().sessions))
+    store = Store(folder_of(sessions))
     identity = Identity.new(store.new_name() if name is None else name)
     if store.path(identity.name).exists():
         raise click.UsageError(f"session {identity.name!r} exists in {store.folder}: expected a new --name")
@@ -222,22 +222,15 @@ def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
         report.put(report.data_text(found, label, drop))
 
 
+for _command in COMMANDS:
+    cli.add_command(_command)
+
+
 def _options(settings: dict[str, Any], **more: Any) -> "RunOptions":
     from pandatui.training.setup import RunOptions, parse_hidden
 
     hidden = settings.pop("hidden")
     return RunOptions(**settings, **more, hidden=None if hidden is None else parse_hidden(hidden))
-
-
-def _folder(option: str | None, kept: str | None) -> Path:
-    import os
-
-    from pandatui.sessions.store import sessions_folder
-
-    environ = dict(os.environ)
-    if kept and "PANDATUI_SESSIONS" not in environ:
-        environ["PANDATUI_SESSIONS"] = kept
-    return sessions_folder(option, environ)
 
 
 def _pace(text: str | None) -> float | str | None:

@@ -12,7 +12,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
-from pandatui.training.config import ConfigError, RunConfig
+from pandatui.training.config import MAX_EPOCHS, MAX_STEP, ConfigError, RunConfig, check_knob
 from pandatui.training.knobs import LIVE
 
 FORMAT: Literal["pandatui-session"] = "pandatui-session"
@@ -197,7 +197,8 @@ def decode(raw: bytes) -> tuple[Session, bool]:
             )
         session = msgspec.convert(plain, Session)
         RunConfig.from_dict(session.config)
-        _check_events(session.events)
+        _check_events(session)
+        _check_data(session.data)
         _check_curves(session.curves)
         return session, session.integrity == integrity_of(plain)
     except ConfigError as error:
@@ -206,15 +207,62 @@ def decode(raw: bytes) -> tuple[Session, bool]:
         raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
 
 
-def _check_events(events: list[EventRecord]) -> None:
-    """A nudge says all of what was turned, so that whoever counts gestures can rely on that."""
-    for e in events:
-        if e.kind == "nudge" and (
-            e.knob not in LIVE or e.before is None or e.after is None or e.by is None or e.nudge is None
-        ):
+_JUMPS = ("undo", "redo", "rewind")
+KINDS = frozenset({"nudge", "pause", "go on", "extend", "note", "diverged", *_JUMPS})
+
+
+def _check_events(session: Session) -> None:
+    """Events are numbered as they come, have what their kind needs, and those that stand go forward in time.
+
+    So that training them again ends, and whoever shows them can rely on their fields.
+    """
+    last = 1
+    for i, event in enumerate(session.events):
+        where = f"$.events[{i}]"
+        if event.id != i + 1:
+            raise SessionError(f"{where}.id: expected {i + 1}, found {event.id}")
+        if event.kind not in KINDS:
+            raise SessionError(f"{where}.kind: expected one of {', '.join(sorted(KINDS))}")
+        if not (1 <= event.step <= MAX_STEP and event.seconds >= 0):
+            raise SessionError(f"{where}: expected a step from 1 and seconds from 0")
+        if event.kind == "nudge":
+            _check_nudge(event, where)
+        if event.kind == "extend" and not 1 <= (event.epochs or 0) <= MAX_EPOCHS:
+            raise SessionError(f"{where}.epochs: expected 1 … {MAX_EPOCHS:,}")
+        if event.kind in _JUMPS and event.back_to is None:
+            raise SessionError(f"{where}.back_to: expected a step")
+        if event.undone_by is None and event.kind not in _JUMPS:
+            if not last <= event.step <= session.steps + 1:
+                raise SessionError(f"{where}.step: expected {last} … {session.steps + 1}, found {event.step}")
+            last = event.step
+
+
+def _check_nudge(event: EventRecord, where: str) -> None:
+    if event.knob not in LIVE:
+        raise SessionError(f"{where}.knob: expected one of {', '.join(LIVE)}")
+    if event.by not in ("you", "plan"):
+        raise SessionError(f"{where}.by: expected you or plan")
+    if not event.nudge:
+        raise SessionError(f"{where}.nudge: expected the number of its gesture, from 1")
+    try:
+        check_knob(event.knob, event.after)
+    except ConfigError as error:
+        raise SessionError(f"{where}.to: {error}") from None
+    if event.before is None or event.before < 0:
+        raise SessionError(f"{where}.from: expected a number from 0")
+
+
+def _check_data(data: DataRecord) -> None:
+    if len(data.classes) < 2:
+        raise SessionError("$.data.classes: expected at least 2")
+    wanted = {data.features} if data.statistics.kind == "column" else {1, data.features}
+    for name, values in (("mean", data.statistics.mean), ("scale", data.statistics.scale)):
+        if len(values) not in wanted:
             raise SessionError(
-                f"event {e.id}: expected a nudge with a live knob, from, to, by and its number"
+                f"$.data.statistics.{name}: expected {min(wanted)} numbers, found {len(values)}"
             )
+    if not all(scale > 0 for scale in data.statistics.scale):
+        raise SessionError("$.data.statistics.scale: expected positive numbers")
 
 
 def _check_curves(curves: Curves) -> None:

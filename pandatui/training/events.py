@@ -75,8 +75,9 @@ Command = Nudge | Pause | GoOn | Extend | Note | Undo | Redo | Rewind | Rescue
 class Event:
     """One line of the record. `step` is the first step that it bears on; what a kind has no use for is None.
 
-    kind: "nudge", "pause", "go on", "extend", "note", "diverged", "undo", "redo", "rewind"; the last three go
-    `back_to` a number of steps, and what they leave has their id as `undone_by`. `seconds` is running time.
+    kind: "nudge", "pause", "go on", "extend", "note", "diverged", "undo", "redo", "rewind". `seconds` is
+    running time. The last three go `back_to` a number of steps; what is left by them has their id as
+    `undone_by`.
     """
 
     id: int

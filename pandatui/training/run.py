@@ -174,7 +174,7 @@ class Run:
         return facts
 
     def adopt(self, events: list[Event], steps: int) -> None:
-        """Take over a record of so many steps, to train it again: its events, its plan as far as spent."""
+        """Take over a record of so many steps, to be trained again: its events, its plan as far as spent."""
         self.events = list(events)
         self._spent = sum(planned.step <= steps for planned in self.config.plan)
 

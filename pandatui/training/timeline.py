@@ -29,7 +29,7 @@ class Abandoned:
 
     `fork` is where it leaves the live path, `end` where it was left. `costs` are its train costs, as many of
     the last as were still kept in full; `dev` its rows (n, 3) of step, cost, accuracy; `rates` its changes of
-    the rate, (n, 2).
+    the rate.
     """
 
     event: int
@@ -135,7 +135,7 @@ class Timeline:
         run.train_again(steps, last_event)
 
     def take_back(self, run: "Run", left: Abandoned) -> None:
-        """Bring a stretch back: its costs and its last state; where costs are gone, by training it again."""
+        """Bring a stretch back: its costs and its last state; where costs are gone, train it again."""
         run.restore(left.fork)
         if left.whole:
             run.history.extend(left.costs, left.dev)
@@ -147,7 +147,7 @@ class Timeline:
         self._drop_after(left.fork.steps, left.fork.last_event)
 
     def last_good(self, run: "Run", limit: float) -> int:
-        """The latest step with a state at which the mean of the last 50 train costs was below `limit`."""
+        """The latest step with a state of its own where the mean of the last 50 costs was below `limit`."""
         for kept in reversed(self._kept):
             steps = kept.state.steps
             costs = run.history.train.part(max(0, steps - 50), steps)

@@ -1,6 +1,7 @@
 """Nothing is final: undo, redo and rewind against a second run that never went there, bit for bit."""
 
 import random
+from itertools import pairwise
 
 import pytest
 
@@ -157,7 +158,7 @@ def test_states_stay_few_and_within_reach(monkeypatch):
     go(one, 5000)
     kept = one.timeline._kept
     assert len(kept) <= 64
-    gaps = [b.state.steps - a.state.steps for a, b in zip(kept, kept[1:], strict=False)]
+    gaps = [b.state.steps - a.state.steps for a, b in pairwise(kept)]
     assert set(gaps) == {one.timeline._stride}
     tight = Timeline(one.state())
     tight._room = 3

@@ -1,0 +1,91 @@
+"""The commands on recorded sessions. As in `cli`, what is heavy is imported inside them."""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, TypeVar
+
+import click
+
+if TYPE_CHECKING:
+    from pandatui.sessions import Session, Store
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def folder_of(option: str | None, kept: str | None = None) -> Path:
+    """The sessions folder: --sessions, else the environment, else the settings' (`kept` where known)."""
+    import os
+
+    from pandatui.sessions.store import sessions_folder
+    from pandatui.settings import load_settings
+
+    environ = dict(os.environ)
+    kept = load_settings().sessions if kept is None else kept
+    if kept and "PANDATUI_SESSIONS" not in environ:
+        environ["PANDATUI_SESSIONS"] = kept
+    return sessions_folder(option, environ)
+
+
+def _in_folder(command: F) -> F:
+    return click.option("--sessions", metavar="DIR", help="Where sessions are kept.")(command)
+
+
+def _of_session(command: F) -> F:
+    """SESSION and where to look for it."""
+    return click.argument("session", required=False, metavar="[SESSION]")(_in_folder(command))
+
+
+def _json(command: F) -> F:
+    return click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")(command)
+
+
+def _store(option: str | None) -> "Store":
+    from pandatui.sessions import Store
+
+    return Store(folder_of(option))
+
+
+def _open(store: "Store", which: str | None) -> "tuple[Path, Session, bool]":
+    """A session by path, by name, or the newest; and whether it is as written. Raises SessionError."""
+    from pandatui.sessions.store import read
+
+    path = store.find(which)
+    return path, *read(path)
+
+
+@click.command("sessions")
+@_in_folder
+@_json
+def list_sessions(sessions: str | None, as_json: bool) -> None:
+    """List the recorded sessions, newest first."""
+    import json
+
+    from pandatui import report, report_sessions
+
+    store = _store(sessions)
+    found = store.list()
+    if as_json:
+        report.put(json.dumps([report_sessions.listed(each) for each in found]))
+    elif found:
+        report.put(report_sessions.table(found))
+    else:
+        report.say(f"no sessions in {store.folder} yet")
+
+
+@click.command()
+@_of_session
+@_json
+def show(session: str | None, sessions: str | None, as_json: bool) -> None:
+    """Sum up a session, with its nudges by number. SESSION is a path or a name. [the newest]"""
+    import json
+
+    from pandatui import report, report_sessions
+
+    path, record, whole = _open(_store(sessions), session)
+    if as_json:
+        report.put(json.dumps(report_sessions.shown(path, record, whole)))
+    else:
+        report.put(report_sessions.summary(record, whole))
+
+
+COMMANDS = (list_sessions, show)
