@@ -45,8 +45,8 @@ class ReplayScreen(WatchScreen, inherit_bindings=False):
     HELP = """
 # A recorded session
 
-It plays by its own clock, without training anything. `space` plays and stands, `<` and `>` change the speed, the
-arrow keys move along the curve, with `shift` from nudge to nudge; a click goes there.
+It plays by its own clock, without training anything. `space` plays and stands, `<` and `>` change the speed,
+the arrow keys move along the curve, with `shift` from nudge to nudge; a click goes there.
 """
 
     def __init__(self, replaying: Replaying, *, ascii_only: bool = False) -> None:
