@@ -164,7 +164,7 @@ class Player:
         self._lock = threading.Lock()
         self._subscribers: list[Subscriber] = []
         self.failure: BaseException | None = None
-        self.pace: float | None = None
+        self.pace: float | None = 1.0  # never "as fast as it goes": it trains nothing
 
     @property
     def alive(self) -> bool:
@@ -186,10 +186,6 @@ class Player:
     def standing(self) -> bool:
         """Whether it does not play: paused, or at the end."""
         return self._since is None or self.seconds >= self.length
-
-    @property
-    def full_pace(self) -> bool:
-        return False
 
     def set_pace(self, pace: float | None) -> None:
         """A recording has a speed, not a pace."""

@@ -101,11 +101,6 @@ class Driver:
         return self.ask(taken).result(timeout)
 
     @property
-    def full_pace(self) -> bool:
-        """Whether it trains as fast as it goes, so that looking should cost little."""
-        return self._pace is None
-
-    @property
     def pace(self) -> float | None:
         return self._pace
 

@@ -113,8 +113,8 @@ def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> 
         if not knob.live:
             rows.append(Content.assemble((f" {label:<16} {about.hidden:<9}", ""), (" new run", MUTED)))
             continue
-        here = name == selected
-        keys = LETTERS.get(name, "- +" if here else "")
+        here = name == selected and s.speed is None
+        keys = "" if s.speed is not None else LETTERS.get(name, "- +" if here else "")
         value = knob_value(name, s.knobs[name]) if name in usable else "not used"
         style = "bold" if here else ("" if name in usable else MUTED)
         rows.append(
@@ -126,7 +126,8 @@ def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> 
         if note:
             rows.append(Content.styled(f"   {note}", MUTED))
     rows.append(Content.styled(" ε 1e-08, fixed", MUTED))
-    rows += [Content(""), Content.styled(" up/down picks, -/+ turns, enter types", MUTED)]
+    if s.speed is None:
+        rows += [Content(""), Content.styled(" up/down picks, -/+ turns, enter types", MUTED)]
     return rows
 
 

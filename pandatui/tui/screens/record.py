@@ -81,9 +81,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         Binding("y", "copy", "copy the reading", tooltip="To the clipboard", id="record.copy"),
         Binding("ctrl+o", "app.sessions", "sessions", tooltip="All recorded ones", id="record.sessions"),
         Binding("ctrl+n", "app.new_run", "new run", tooltip="Begin one", id="record.new"),
-        Binding(
-            "space", "play", "play it", tooltip="By its own clock", id="record.play"
-        ),
+        Binding("space", "play", "play it", tooltip="By its own clock", id="record.play"),
         Binding("escape", "close", "close", tooltip="Back to where you were", id="record.close"),
         Binding("q", "app.quit", "quit", tooltip="Leave", id="record.quit"),
     ]
@@ -108,9 +106,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
-        keys = (
-            "space plays it  ←→ read  l log axis  s smoothing  ctrl+o sessions  esc close  q quit"
-        )
+        keys = "space plays it  ←→ read  l log axis  s smoothing  ctrl+o sessions  esc close  q quit"
         self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
             self._session, whole = read(self._path)

@@ -101,7 +101,7 @@ class WatchScreen(Screen[None], inherit_bindings=False):
 
     def _tick(self) -> None:
         self._ticks += 1
-        full_pace = self.live.driver.full_pace and self._snapshot is not None and self._snapshot.training
+        full_pace = self.live.driver.pace is None and self._snapshot is not None and self._snapshot.training
         if not (full_pace and self._ticks % 2):
             self.look_again()
 
