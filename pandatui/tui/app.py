@@ -43,6 +43,7 @@ class Start:
     config: RunConfig | None = None
     dataset: Dataset | None = None
     session_file: Path | None = None
+    speed: float | None = None  # play the session at once, so many times as fast as it was
     name: str | None = None
     pace: float | str | None = None
     theme: str | None = None
@@ -85,7 +86,10 @@ class PandaApp(App[None]):
         for number in _SIGNALS:
             loop.add_signal_handler(number, partial(self.finish, 128 + number))
         if self._start.session_file is not None:
-            self.push_screen(RecordScreen(self._start.session_file, ascii_only=self.ascii_only))
+            record = RecordScreen(self._start.session_file, ascii_only=self.ascii_only)
+            self.push_screen(record)
+            if self._start.speed is not None:
+                self.call_after_refresh(record.play, self._start.speed)
         elif self._start.config is not None and self._start.dataset is not None:
             self._begin_first(self._start.config, self._start.dataset)
 

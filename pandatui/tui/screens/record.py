@@ -165,10 +165,14 @@ class RecordScreen(Screen[None], inherit_bindings=False):
             self.notify(text, title="copied", markup=False)
 
     def action_play(self) -> None:
+        self.play(1.0)
+
+    def play(self, speed: float) -> None:
+        """Play the session on the watch screen, so many times as fast as it was."""
         if self._session is None:
             return
         try:
-            replaying = Replaying.of(self._session, 1.0)
+            replaying = Replaying.of(self._session, speed)
         except RerunError as error:
             self.notify(plain(str(error), 300), severity="error", markup=False)
             return
