@@ -34,8 +34,9 @@ def on_terminal(arguments: list[str], folder: Path) -> Iterator[tuple[subprocess
     fcntl.ioctl(slave, termios.TIOCSWINSZ, struct.pack("HHHH", SIZE[1], SIZE[0], 0, 0))
     environment = os.environ | {"TERM": "xterm-256color", "LANG": "C.UTF-8", "COLORTERM": "truecolor"}
     environment |= {"XDG_CONFIG_HOME": str(folder / "config"), "PANDATUI_SESSIONS": str(folder)}
+    command = [*PROGRAM, *arguments]
     process = subprocess.Popen(
-        [*PROGRAM, *arguments], stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
+        command, stdin=slave, stdout=slave, stderr=slave, env=environment, start_new_session=True
     )
     os.close(slave)
     try:
