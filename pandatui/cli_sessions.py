@@ -88,4 +88,34 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
         report.put(report_sessions.summary(record, whole))
 
 
-COMMANDS = (list_sessions, show)
+@click.command()
+@_of_session
+@click.option("--verify", is_flag=True, help="Train it again and compare every cost and the weights.")
+@click.option("--without", metavar="N|all", multiple=True, help="Train it again without nudge N; repeatable.")
+@click.option("--until", metavar="STEP", type=click.IntRange(min=1), help="Train it again up to a step.")
+@click.option("--data", metavar="FILE", help="Its data, where they have moved.")
+@click.option("--accept-edited", is_flag=True, help="Also when the file is not as it was written.")
+@_json
+def replay(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
+    """Train a session again, without a screen.
+
+    With --verify every cost and the final weights are compared with the record. With --without or --until the
+    run is saved as a session of its own, and what the nudges were worth is said. SESSION is a path or a name.
+    [the newest]
+    """
+    import sys
+
+    asked = options["without"] or options["until"] is not None
+    if options["verify"] == bool(asked):
+        raise click.UsageError("expected --verify, or --without N or all, or --until STEP")
+    from pandatui.cli_replay import Replay, ghost, verify
+
+    store = _store(sessions)
+    path = store.find(session)
+    again = Replay(store, path, options["data"], options["accept_edited"], as_json)
+    if options["verify"]:
+        sys.exit(verify(again))
+    sys.exit(ghost(again, options["without"], options["until"]))
+
+
+COMMANDS = (list_sessions, show, replay)

@@ -67,6 +67,26 @@ class LoadProgress:
         say(f"{what} {fraction:.0%}")
 
 
+class StepProgress:
+    """Shows on a terminal how far a re-run has come; elsewhere nothing. Call `done` at its end."""
+
+    def __init__(self, what: str, clock: Callable[[], float] = time.monotonic) -> None:
+        self._what = what
+        self._clock = clock
+        self._shown = clock()
+        self._terminal = sys.stderr.isatty()
+
+    def __call__(self, steps: int, of: int) -> None:
+        now = self._clock()
+        if self._terminal and now - self._shown >= _TICK:
+            self._shown = now
+            _talk(f"{_CLEAR}{self._what}: step {steps:,} of {of:,}")
+
+    def done(self) -> None:
+        if self._terminal:
+            _talk(_CLEAR)
+
+
 def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) -> int:
     """Train to the end without a screen, save, and report. Returns the exit status.
 

@@ -211,6 +211,10 @@ def _happened(session: Session) -> Iterable[str]:
 
 
 def _sentence(event: Event) -> str:
+    if event.kind in ("undo", "rewind"):
+        return f"{event.kind} before step {event.step:,}: back to step {event.back_to:,}"
+    if event.kind == "redo":
+        return f"redo: step {event.back_to:,} again"
     return sentence(Recorded(event))
 
 

@@ -10,8 +10,8 @@ import pytest
 
 from pandatui import cli
 from pandatui.sessions.recorder import Identity, record
-from pandatui.sessions.schema import Parent, encode
-from pandatui.sessions.store import Store
+from pandatui.sessions.schema import Parent, encode, integrity_of
+from pandatui.sessions.store import Store, read
 from pandatui.training import Run
 from pandatui.training.environment import pin_blas
 from pandatui.training.events import Note, Nudge, Undo
@@ -137,7 +137,7 @@ def test_show_numbers_the_nudges_and_marks_those_undone(pandatui_, kept, which):
         "nudge 3      momentum 0.900 → 0.950 at step 27",
     ]
     assert clean(out)
-    assert "went back to step 25" in out
+    assert "undo before step 36: back to step 25" in out
 
 
 def test_show_as_json(pandatui_, kept):
@@ -170,3 +170,178 @@ def test_hostile_names_do_nothing_to_a_terminal(pandatui_, kept):
         status, out, err = pandatui_(*command)
         assert status == 0
         assert clean(out + err)
+
+
+# -- replay --------------------------------------------------------------------------------------------------
+
+
+def edited(folder, change, *, sealed=False, name="brave-otter"):
+    """Change the JSON of a session; `sealed` sets its integrity right."""
+    path = folder / f"{name}.json"
+    plain = json.loads(path.read_text())
+    change(plain)
+    if sealed:
+        plain["integrity"] = integrity_of(plain)
+    path.write_text(json.dumps(plain))
+
+
+def test_verify_says_identical(pandatui_, kept):
+    session = kept()
+    status, out, err = pandatui_("replay", "--verify")
+    assert (status, err) == (0, "")
+    assert out == (
+        f"brave-otter: identical: all {session.steps} train costs and the final weights are those on record\n"
+    )
+    status, out, _ = pandatui_("replay", "brave-otter", "--verify", "--json")
+    found = json.loads(out)
+    assert status == found["exit"] == 0
+    assert found["identical"]
+    assert found["first_step"] is found["try_next"] is None
+
+
+def test_verify_of_an_edited_session_is_5_unless_that_is_accepted(pandatui_, kept, folder):
+    kept()
+    edited(folder, lambda p: p["events"][0].update(to=0.4))
+    status, out, err = pandatui_("replay", "--verify")
+    assert (status, out, err.count("\n")) == (5, "", 1)
+    assert "--accept-edited" in err
+    status, out, _ = pandatui_("replay", "--verify", "--json")
+    assert status == 5
+    assert "not as it was written" in json.loads(out)["problem"]
+    assert pandatui_("replay", "--verify", "--accept-edited")[0] == 4
+
+
+def test_verify_of_a_forged_nudge_is_4_and_names_the_first_step(pandatui_, kept, folder):
+    kept()
+    edited(folder, lambda p: p["events"][0].update(to=0.4), sealed=True)
+    status, out, _ = pandatui_("replay", "--verify")
+    assert status == 4
+    assert "first step    17: " in out
+    assert "first block   steps 1 … 78" in out
+    assert "ulps of float32 apart" in out
+    assert "environment   the same as on record" in out
+    assert "try next      pandatui replay brave-otter --verify" in out
+    status, out, _ = pandatui_("replay", "--verify", "--json")
+    first = json.loads(out)["first_step"]
+    assert float.fromhex(first["here_hex"]) == first["here"] != first["recorded"]
+
+
+def test_verify_in_another_environment_is_3(pandatui_, kept, folder):
+    kept()
+    edited(
+        folder,
+        lambda p: p["events"][0].update(to=0.4) or p["environment"].update(kernel="Nehalem"),
+        sealed=True,
+    )
+    status, out, _ = pandatui_("replay", "--verify")
+    assert status == 3
+    assert "kernel: Nehalem on record" in out
+    assert "OPENBLAS_CORETYPE=Nehalem pandatui replay brave-otter --verify" in out
+    assert "fail" not in out.lower()
+
+
+def test_what_a_file_says_of_its_environment_gets_into_no_command(pandatui_, kept, folder):
+    kept()
+    edited(
+        folder,
+        lambda p: p["events"][0].update(to=0.4) or p["environment"].update(kernel="x; rm -rf ~ \x1b[2J"),
+        sealed=True,
+    )
+    status, out, _ = pandatui_("replay", "--verify")
+    assert status == 3
+    assert "rm -rf" not in next(line for line in out.splitlines() if line.startswith("try next"))
+    assert clean(out)
+
+
+def test_verify_with_other_data_is_5(pandatui_, kept, folder, tmp_path):
+    kept()
+    table = tmp_path / "other.csv"
+    table.write_text("a,b\n" + "".join(f"{i},{i % 2}\n" for i in range(40)))
+    status, _, err = pandatui_("replay", "--verify", "--data", table)
+    assert status == 5
+    assert "other data" in err
+    assert pandatui_("replay", "--verify", "--data", "nowhere.csv")[0] == 5
+
+
+def test_a_path_on_record_is_followed_for_our_own_sessions_alone(pandatui_, kept, folder, tmp_path):
+    table = tmp_path / "mine.csv"
+    table.write_text("a,b,c\n" + "".join(f"{i * 37 % 11},{i},{i % 2}\n" for i in range(60)))
+    kept(data=str(table), batch_size=16)
+    assert pandatui_("replay", "--verify")[0] == 0
+    elsewhere = tmp_path / "mail"
+    elsewhere.mkdir()
+    (folder / "brave-otter.json").rename(elsewhere / "x.json")
+    status, _, err = pandatui_("replay", elsewhere / "x.json", "--verify")
+    assert status == 5
+    assert "--data FILE" in err
+    assert pandatui_("replay", elsewhere / "x.json", "--verify", "--data", table)[0] == 0
+    (elsewhere / "x.json").rename(folder / "brave-otter.json")
+    table.unlink()
+    status, _, err = pandatui_("replay", "--verify")
+    assert status == 5
+    assert "not there any more; give it with --data FILE" in err
+
+
+def test_a_damaged_session_is_5_and_none_at_all_2(pandatui_, kept, folder):
+    kept()
+    path = folder / "brave-otter.json"
+    path.write_bytes(path.read_bytes()[:-50])
+    assert pandatui_("replay", "--verify")[0] == 5
+    assert pandatui_("replay", "nobody", "--verify")[0] == 2
+
+
+@pytest.mark.parametrize(
+    "args",
+    [
+        (),
+        ("--verify", "--without", "1"),
+        ("--verify", "--until", "5"),
+        ("--without", "2"),  # undone
+        ("--without", "9"),
+        ("--without", "one"),
+        ("--until", "0"),
+        ("--until", "79"),
+    ],
+)
+def test_bad_usage_of_replay_is_one_line(pandatui_, kept, folder, args):
+    kept()
+    status, out, err = pandatui_("replay", "brave-otter", *args)
+    assert (status, out, err.count("\n")) == (2, "", 1)
+    assert len(list(folder.iterdir())) == 1
+
+
+def test_a_ghost_is_saved_as_a_branch_and_says_what_the_nudge_was_worth(pandatui_, kept, folder):
+    session = kept()
+    status, out, err = pandatui_("replay", "--without", "3")
+    assert status == 0
+    assert out.startswith("nudge 3 (momentum 0.9 → 0.95 at step 27) ")
+    assert " dev cost by 0.0" in out.splitlines()[0]
+    assert out.splitlines()[0].endswith("at epoch 6")
+    assert err == f"saved as {folder / 'brave-otter-without-3.json'}\n"
+    branch, whole = read(folder / "brave-otter-without-3.json")
+    assert whole
+    assert branch.id != session.id
+    assert branch.parent == Parent(id=session.id, name="brave-otter", step=26)
+    assert pandatui_("replay", "brave-otter-without-3", "--verify")[0] == 0
+    assert pandatui_("replay", "brave-otter", "--without", "3")[0] == 0  # and again, beside it
+    assert (folder / "brave-otter-without-3-2.json").exists()
+
+
+def test_a_ghost_of_all_as_json(pandatui_, kept, trained_plainly):
+    kept()
+    status, out, _ = pandatui_("replay", "--without", "all", "--until", "40", "--json")
+    found = json.loads(out)
+    assert status == 0
+    assert (found["steps"], found["without"], found["worth"]["epoch"]) == (40, [1, 3], 3)
+    assert found["costs_sha256"] == trained_plainly(40)
+
+
+@pytest.fixture
+def trained_plainly():
+    def train(steps):
+        run = Run(*prepare(RunOptions(data="xor", hidden=(4,), epochs=6)))
+        for _ in range(steps):
+            run.step()
+        return run.history.costs_sha256()
+
+    return train

@@ -1,4 +1,4 @@
-"""Training a session again: to check that it was so, to go on from it, or to see what its nudges were worth.
+"""Training a session again: to check that it was so, to go on from it, or to see a stretch of it.
 
 Config, data and the events that still stand are the whole truth. A re-run applies every nudge `to` the value
 on record, at its step, and the plan only beyond the last recorded step.
@@ -16,8 +16,9 @@ from pandatui.data import BUILT_IN, DataError, Dataset, load
 from pandatui.sessions.schema import EventRecord, Session, from_number
 from pandatui.training import ConfigError, Run, RunConfig
 from pandatui.training.environment import describe
-from pandatui.training.events import Event, Gesture, gestures
+from pandatui.training.events import Event
 from pandatui.training.history import History
+from pandatui.training.run import JUMPS
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
 _TOLD_EVERY = 256  # steps
@@ -95,10 +96,10 @@ def rerun(
         [replace(e, undone_by=e.undone_by or 0) if e.nudge in without else e for e in events], session.steps
     )
     for mark in range(_TOLD_EVERY, steps, _TOLD_EVERY):
-        run.train_again(mark, max((e.id for e in events if e.step <= mark), default=0))
+        run.train_again(mark, last_by(events, mark))
         if progress is not None:
             progress(mark, steps)
-    last = len(events) if until is None else max((e.id for e in events if e.step <= steps), default=0)
+    last = len(events) if until is None else last_by(events, steps)
     run.train_again(steps, last)
     if until is None and session.status == "diverged" and run.status != "diverged":
         run.step()  # the one that was not taken, because its cost or gradient was not finite
@@ -106,17 +107,24 @@ def rerun(
     return run
 
 
+def last_by(events: Sequence[Event], step: int) -> int:
+    """The id of the last event by a step that still stands. Jumps apart, those are in order of their steps."""
+    standing = (e.id for e in events if e.undone_by is None and e.kind not in JUMPS and e.step <= step)
+    return max(standing, default=0)
+
+
 # -- verifying -----------------------------------------------------------------------------------------------
 
 
 @dataclass(frozen=True, slots=True)
 class Difference:
-    """The first train cost that differs: both values, and how many floats lie between them."""
+    """The first train cost that differs: both values, and how many floats of a dtype lie between them."""
 
     step: int
     recorded: float
     found: float
     ulps: int
+    dtype: str
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,6 +133,7 @@ class Verdict:
 
     identical: bool
     steps: int
+    found_steps: int  # fewer where it diverged before the record's end
     costs_equal: bool
     weights_equal: bool
     environment: tuple[tuple[str, str, str], ...]  # what differs: name, recorded, here
@@ -151,6 +160,7 @@ def verify(session: Session, run: Run) -> Verdict:
     return Verdict(
         identical=costs_equal and weights_equal,
         steps=session.steps,
+        found_steps=run.steps,
         costs_equal=costs_equal,
         weights_equal=weights_equal,
         environment=odd,
@@ -168,7 +178,14 @@ def _first_difference(session: Session, run: Run) -> Difference | None:
     if not len(unequal):
         return None
     i = int(unequal[0])
-    return Difference(i + 1, float(recorded[i]), float(found[i]), ulps(float(recorded[i]), float(found[i])))
+    one, other = float(recorded[i]), float(found[i])
+    dtype = run.network.dtype.name if _is_float32(one) and _is_float32(other) else "float64"
+    return Difference(i + 1, one, other, ulps(one, other, dtype), dtype)
+
+
+def _is_float32(value: float) -> bool:
+    with np.errstate(over="ignore"):
+        return float(np.float32(value)) == value
 
 
 def _first_block(session: Session, history: History, first: Difference | None) -> tuple[int, int] | None:
@@ -185,58 +202,14 @@ def _first_block(session: Session, history: History, first: Difference | None) -
     return len(blocks.h) * blocks.size + 1, session.steps
 
 
-def ulps(a: float, b: float) -> int:
-    """How many steps from float to float lie between two numbers."""
+def ulps(a: float, b: float, dtype: str = "float64") -> int:
+    """How many steps from one float of that type to the next lie between two of them; -1 if not finite."""
     if not (math.isfinite(a) and math.isfinite(b)):
         return -1
+    single = dtype == "float32"
 
     def place(x: float) -> int:
-        bits = int(np.float64(x).view(np.int64))
-        return bits if bits >= 0 else -(bits & 0x7FFFFFFFFFFFFFFF)
+        bits = int(np.float32(x).view(np.int32)) if single else int(np.float64(x).view(np.int64))
+        return bits if bits >= 0 else -(bits & (0x7FFFFFFF if single else 0x7FFFFFFFFFFFFFFF))
 
     return abs(place(a) - place(b))
-
-
-# -- what nudges were worth ----------------------------------------------------------------------------------
-
-
-@dataclass(frozen=True, slots=True)
-class Worth:
-    """Dev cost with and without some gestures, at the last epoch's end that both have."""
-
-    gestures: tuple[Gesture, ...]
-    epoch: int
-    with_them: float
-    without_them: float
-
-    @property
-    def lowered(self) -> float:
-        return self.without_them - self.with_them
-
-
-def worth(session: Session, ghost: Run, numbers: Collection[int]) -> Worth:
-    """What the nudges were worth, from the record and its ghost."""
-    dev = session.curves.dev_cost
-    epochs = min(session.epochs, ghost.epoch)
-    own = [from_number(value) for value in dev.first][:epochs]
-    if epochs and len(own) == epochs:
-        with_them = own[-1]
-        without_them = float(ghost.history.dev_cost.part(0, epochs)[-1])
-    else:
-        with_them = without_them = float("nan")
-    taken = tuple(g for g in gestures(events_of(session)) if g.number in numbers)
-    return Worth(taken, epochs, with_them, without_them)
-
-
-def check_gestures(session: Session, wanted: Sequence[str]) -> set[int]:
-    """`--without N...|all` as gesture numbers. Raises ValueError for one that is not there, or is undone."""
-    live = {g.number for g in gestures(events_of(session)) if not g.undone}
-    if "all" in wanted:
-        return live
-    numbers = set()
-    for text in wanted:
-        if not text.isdecimal() or int(text) not in live:
-            known = ", ".join(map(str, sorted(live))) or "none"
-            raise ValueError(f"nudge {text!r}: expected one that stands ({known}), or all")
-        numbers.add(int(text))
-    return numbers

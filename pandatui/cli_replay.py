@@ -1,0 +1,143 @@
+"""What `pandatui replay` does: verify a session by training it again, or train and save its ghost."""
+
+import json
+import re
+import shlex
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+import click
+
+from pandatui import report, report_replay
+from pandatui.data import Dataset
+from pandatui.sessions import Session, SessionError, Store
+from pandatui.sessions.ghosts import check_gestures, ghost_session, train_ghost, worth
+from pandatui.sessions.recorder import Identity
+from pandatui.sessions.replay import RerunError, data_of, rerun
+from pandatui.sessions.replay import verify as compare
+from pandatui.sessions.schema import encode
+from pandatui.sessions.store import read
+from pandatui.training import ConfigError
+from pandatui.training.environment import pin_blas
+
+IDENTICAL, OTHER_ARITHMETIC, OTHER_RECORD, NOT_TO_BE_RERUN = 0, 3, 4, 5
+
+
+@dataclass(frozen=True, slots=True)
+class Replay:
+    """What was asked for."""
+
+    store: Store
+    path: Path
+    data: str | None
+    accept_edited: bool
+    as_json: bool
+
+    @property
+    def called(self) -> str:
+        """The session as one would type it."""
+        ours = self.path.parent.resolve() == self.store.folder.resolve()
+        return shlex.quote(self.path.stem if ours else str(self.path))
+
+    def record(self) -> Session:
+        """The session. Raises RerunError for one that is damaged or, unless that is accepted, edited."""
+        try:
+            session, whole = read(self.path)
+        except SessionError as error:
+            raise RerunError(str(error)) from None
+        if not (whole or self.accept_edited):
+            raise RerunError(
+                f"{self.path.name!r} is not as it was written; to train it again all the same: "
+                f"pandatui replay {self.called} --verify --accept-edited"
+            )
+        return session
+
+    def dataset(self, session: Session) -> Dataset:
+        """Its data; a path on record is followed for a session of the folder in use alone."""
+        trusted = self.path.resolve().parent == self.store.folder.resolve()
+        return data_of(session, self.data, trusted=trusted, progress=report.LoadProgress())
+
+    def refuse(self, error: Exception) -> int:
+        """It can't be trained again here."""
+        if self.as_json:
+            report.put(json.dumps({"session": str(self.path), "problem": str(error)}))
+        report.say(f"pandatui: cannot be trained again: {error}")
+        return NOT_TO_BE_RERUN
+
+
+def verify(asked: Replay) -> int:
+    """Train it again and compare; the exit status."""
+    pin_blas()
+    progress = report.StepProgress("training it again")
+    try:
+        session = asked.record()
+        run = rerun(session, asked.dataset(session), progress=progress)
+    except (RerunError, ConfigError) as error:
+        return asked.refuse(error)
+    finally:
+        progress.done()
+    verdict = compare(session, run)
+    if verdict.identical:
+        status = IDENTICAL
+    else:
+        status = OTHER_RECORD if verdict.same_environment else OTHER_ARITHMETIC
+    if asked.as_json:
+        report.put(json.dumps(report_replay.verdict_json(asked.path, verdict, status, asked.called)))
+    else:
+        report.put(report_replay.verdict_text(session, verdict, asked.called))
+    return status
+
+
+def ghost(asked: Replay, without: Sequence[str], until: int | None) -> int:
+    """Train the ghost, save it, and say what the nudges were worth; the exit status."""
+    pin_blas()
+    progress = report.StepProgress("training the ghost")
+    try:
+        session = asked.record()
+        numbers = _numbers(session, without)
+        if until is not None and until > session.steps:
+            raise click.UsageError(f"step {until}: expected one from 1 to {session.steps:,}")
+        dataset = asked.dataset(session)
+        run = train_ghost(session, dataset, without=numbers, until=until, progress=progress)
+    except (RerunError, ConfigError) as error:
+        return asked.refuse(error)
+    finally:
+        progress.done()
+    identity = Identity.new(_name(asked.store, asked.path, numbers, until))
+    branch = ghost_session(session, run, identity, without=numbers)
+    asked.store.prepare()
+    asked.store.write(identity.name, encode(branch), new=True)
+    found = worth(session, run, numbers) if numbers else None
+    path = asked.store.path(identity.name)
+    if asked.as_json:
+        report.put(json.dumps(report_replay.ghost_json(path, session, branch, found)))
+        return 0
+    lines = [] if found is None else [report_replay.worth_words(found)]
+    if session.status == "diverged" and branch.status != "diverged":
+        lines.append(f"without {'it' if len(numbers) == 1 else 'them'} it has not diverged by then")
+    report.put("\n".join([*lines, report.summary_text(branch)]))
+    report.say(f"saved as {path}")
+    return 0
+
+
+def _numbers(session: Session, without: Sequence[str]) -> set[int]:
+    try:
+        numbers = check_gestures(session, without)
+    except ValueError as error:
+        raise click.UsageError(str(error)) from None
+    if without and not numbers:
+        raise click.UsageError("it has no nudges that stand")
+    return numbers
+
+
+def _name(store: Store, path: Path, numbers: set[int], until: int | None) -> str:
+    """brave-otter-without-2, brave-otter-until-400, with a number behind where that is taken."""
+    what = "-without-" + "-".join(map(str, sorted(numbers)))[:16].rstrip("-") if numbers else ""
+    what += f"-until-{until}" if until is not None else ""
+    start = re.sub(r"[^A-Za-z0-9._-]", "", path.stem).lstrip("._-")[:24] or "session"
+    name, again = start + what, 1
+    while store.path(name).exists():
+        again += 1
+        name = f"{start}{what}-{again}"
+    return name
