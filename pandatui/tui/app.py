@@ -70,12 +70,14 @@ class PandaApp(App[None]):
         self.live: Live | None = None
         self.farewell: list[str] = []
         self._interrupted = -SECOND_PRESS
+        self._known_theme = ""
 
     def on_mount(self) -> None:
         for theme in THEMES:
             self.register_theme(theme)
         wanted = self._start.theme or DEFAULT_THEME
         self.theme = wanted if wanted in self.available_themes else DEFAULT_THEME
+        self._known_theme = self.theme
         if wanted != self.theme:
             self.notify(
                 f"no theme {plain(wanted, 40)!r}; ctrl+p has the list", severity="warning", markup=False
@@ -206,6 +208,9 @@ class PandaApp(App[None]):
         yield SystemCommand("Quit", "Save and leave", self.action_quit)
 
     def _remember(self, name: str) -> None:
+        if name == self._known_theme:  # the one that it starts with was chosen elsewhere
+            return
+        self._known_theme = name
         try:
             remember_theme(name)
         except OSError as error:

@@ -90,7 +90,8 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
         right.append((f" · {pace_of(s.pace)}", MUTED))
     if width < 100 and not math.isnan(s.dev_cost):
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
-    if problem:
+    if problem:  # more important than what is known anyway
+        left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}", "bold $error"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
     gap = " " * max(1, width - used) if left else " "

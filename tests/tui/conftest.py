@@ -1,4 +1,4 @@
-"""The app without a terminal: keys go in, conditions are waited for, what is on the screen comes out as text."""
+"""The app without a terminal: keys go in, conditions are waited for, the screen comes out as text."""
 
 from __future__ import annotations
 
@@ -23,7 +23,7 @@ from pandatui.tui.screens.watch import WatchScreen
 T = TypeVar("T")
 
 HELD = 1e-9  # epochs a second: one step, then as good as none
-DEADLINE = 20.0  # seconds that a condition may take on a busy machine
+DEADLINE = 10.0  # seconds that a condition may take on a busy machine
 
 
 class Stage:

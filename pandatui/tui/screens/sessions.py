@@ -3,6 +3,7 @@
 from typing import ClassVar
 
 import numpy as np
+from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -73,9 +74,6 @@ class SessionsScreen(Screen[None]):
         self.query_one("#preview").border_title = "preview"
         self.query_one("#status", Lines).show([Content(" sessions · reading …")])
         self.query_one("#foot", Lines).show([Content(" up/down choose  enter open  esc close  q quit")])
-        table = self.query_one(DataTable)
-        for name in _COLUMNS:
-            table.add_column(name, key=name)
         self._read()
 
     @work(thread=True, exclusive=True, group="sessions")
@@ -91,12 +89,15 @@ class SessionsScreen(Screen[None]):
         where = plain(str(self._store.folder), 80)
         words = f" {plural(len(found), 'session')} in {where}" if found else f" no sessions in {where} yet"
         self.query_one("#status", Lines).show([Content(words)])
+        self._found = {str(stored.path): stored for stored in found}
+        rows = {key: row_of(stored) for key, stored in self._found.items()}
+        if self._ascii:
+            rows = {key: tuple(map(to_ascii, cells)) for key, cells in rows.items()}
         table = self.query_one(DataTable)
-        for stored in found:
-            key = str(stored.path)
-            self._found[key] = stored
-            cells = row_of(stored)
-            table.add_row(*(Text(to_ascii(cell) if self._ascii else cell) for cell in cells), key=key)
+        for name, *cells in zip(_COLUMNS, *rows.values(), strict=True):
+            table.add_column(name, key=name, width=max(map(cell_len, (name, *cells))))
+        for key, row in rows.items():
+            table.add_row(*map(Text, row), key=key)
         table.focus()
 
     def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:

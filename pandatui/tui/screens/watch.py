@@ -10,6 +10,7 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
+from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
@@ -107,7 +108,7 @@ class WatchScreen(Screen[None], inherit_bindings=False):
 
     def look_again(self) -> None:
         """Take a snapshot and show it, unless another screen hides this one."""
-        if not self.is_current:
+        if not self.is_active:
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
@@ -157,16 +158,19 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
         self.query_one("#status", Lines).show([face.status])
         plot.show(face.chart)
-        plot.border_title = self._title(face.plot_title)
-        plot.border_subtitle = self._title(wording.standing(s))
-        knobs.border_title = self._title(wording.notch_title(self._coarse))
+        self._entitle(plot, face.plot_title, wording.standing(s))
+        self._entitle(knobs, wording.notch_title(self._coarse))
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
         self.query_one("#foot", Lines).show([face.foot])
 
-    def _title(self, text: str) -> str:
-        return to_ascii(text) if self._ascii else text
+    def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
+        """A panel's head and foot; setting one repaints the widget, so only what is new is set."""
+        if self._ascii:
+            title, subtitle = to_ascii(title), to_ascii(subtitle)
+        if (title, subtitle) != (widget.border_title or "", widget.border_subtitle or ""):
+            widget.border_title, widget.border_subtitle = title, subtitle
 
     def say(self, text: str, style: str = "$accent") -> None:
         """A message in words, at once; it gives way to the next, or goes after a while."""

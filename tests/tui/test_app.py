@@ -1,0 +1,206 @@
+"""The app: palette, key maps, themes, what is redrawn and what is not, and every bad end."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pandatui.settings import load_settings, settings_file
+from pandatui.training import Run
+from pandatui.tui import face
+from pandatui.tui.screens.watch_keys import WATCH_KEYS
+from pandatui.tui.themes import THEMES
+from pandatui.tui.widgets.cost_plot import CostPlot
+from pandatui.tui.widgets.lines import Lines
+
+Opened = Callable[..., Any]
+
+
+async def test_the_palette_has_every_key_of_the_screen_once(stage: Opened) -> None:
+    async with stage() as s:
+        titles = [command.title for command in s.app.get_system_commands(s.app.screen)]
+        wanted = [key.description[0].upper() + key.description[1:] for key in WATCH_KEYS]
+        assert sorted(titles) == sorted([*wanted, "Theme", "Keys and help", "Quit"])
+        await s.press("ctrl+p")
+        await s.says("Search for commands")
+        await s.press(*"raise")
+        await s.until(lambda: "Raise the learning rate" in s.screen())
+
+
+async def test_no_screen_binds_the_keys_of_tmux_and_screen(stage: Opened) -> None:
+    async with stage() as s:
+        for opener in (None, "ctrl+o", "ctrl+n"):
+            if opener:
+                await s.press(opener)
+                await s.until(lambda: len(s.app.screen_stack) == 3)
+            own = set(s.app.screen._bindings.key_to_bindings) | set(s.app._bindings.key_to_bindings)
+            assert not own & {"ctrl+a", "ctrl+b"}
+            if opener:
+                await s.press("escape")
+                await s.until(lambda: len(s.app.screen_stack) == 2)
+
+
+async def test_a_persons_own_keys(stage: Opened) -> None:
+    async with stage(start={"keys": {"watch.rate-up": "k", "watch.quit": "ctrl+x"}}) as s:
+        await s.press("k")
+        await s.until(lambda: s.run(lambda run: run.knobs["learning_rate"]) > 0.1)
+        await s.press("q", "A")
+        assert s.app.is_running
+        assert len(s.run(lambda run: run.events)) == 1
+        s.type("ctrl+x")
+        await s.until(lambda: not s.app.is_running)
+        assert s.app.return_code == 0
+
+
+async def test_the_themes_are_there_and_the_chosen_one_is_remembered(stage: Opened, home: Path) -> None:
+    async with stage() as s:
+        assert {theme.name for theme in THEMES} <= set(s.app.available_themes)
+        assert s.app.theme == "panda-dark"
+        assert not settings_file().exists()  # what nobody chose is not written down
+        settings_file().parent.mkdir(parents=True)
+        settings_file().write_text('sessions = "here"\n\n[keys]\n"watch.quit" = "Q"\n')
+        s.app.theme = "projector"
+        await s.until(lambda: load_settings().theme == "projector")
+        assert (load_settings().sessions, load_settings().keys) == ("here", {"watch.quit": "Q"})
+    async with stage(start={"theme": load_settings().theme}) as s:
+        assert s.app.theme == "projector"
+
+
+async def test_a_theme_that_is_not_there_is_told(stage: Opened) -> None:
+    async with stage(start={"theme": "[b]mauve"}) as s:
+        await s.says("no theme '[b]mauve'")
+        assert s.app.theme == "panda-dark"
+
+
+@pytest.mark.parametrize("name", [theme.name for theme in THEMES] + ["nord", "textual-light"])
+async def test_the_screen_draws_in_every_theme(stage: Opened, name: str) -> None:
+    async with stage() as s:
+        await s.until(lambda: s.steps == 1)
+        s.app.theme = name
+        await s.press("A")
+        await s.says("learning rate 0.126")
+        assert "muted" in s.app.theme_variables
+
+
+@pytest.fixture
+def faces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
+    """Counts how often the watch screen is computed."""
+    count: list[int] = []
+
+    def counted(*args: Any, **kwargs: Any) -> face.Face:
+        count.append(1)
+        return face.face_of(*args, **kwargs)
+
+    monkeypatch.setattr("pandatui.tui.screens.watch.face_of", counted)
+    return count
+
+
+async def test_what_has_not_changed_is_not_drawn_again(stage: Opened, faces: list[int]) -> None:
+    async with stage() as s:
+        await s.until(lambda: s.steps == 1)
+        await s.press("space")
+        await s.says("paused before step 2")
+        s.watch._message = None
+        s.watch.look_again()
+        drawn = len(faces)
+        for _ in range(5):
+            s.watch.look_again()
+        assert len(faces) == drawn
+        await s.press("full_stop")
+        await s.until(lambda: len(faces) > drawn)
+
+
+async def test_equal_lines_and_equal_strips_repaint_nothing(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage() as s:
+        await s.until(lambda: s.steps == 1)
+        await s.press("space")
+        await s.says("paused")
+        painted: list[object] = []
+        monkeypatch.setattr(Lines, "update", lambda self, *_: painted.append(self))
+        monkeypatch.setattr(CostPlot, "refresh", lambda self, *_, **__: painted.append(self))
+        for _ in range(3):
+            s.watch._show(s.watch._snapshot, "")
+        assert painted == []
+
+
+async def test_behind_another_screen_nothing_is_drawn_and_training_goes_on(
+    stage: Opened, faces: list[int]
+) -> None:
+    async with stage(pace=None, epochs=1_000_000) as s:
+        await s.until(lambda: bool(faces))
+        await s.press("ctrl+o")
+        await s.until(lambda: len(s.app.screen_stack) == 3)
+        drawn, steps = len(faces), s.steps
+        s.watch.look_again()
+        s.watch.say("hidden")
+        await s.until(lambda: s.steps > steps + 100)
+        assert len(faces) == drawn
+        await s.press("escape")
+        await s.until(lambda: len(faces) > drawn)
+
+
+async def test_a_failing_training_thread_is_shown_saved_and_ends_with_70(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch, folder: Path
+) -> None:
+    step, calls = Run.step, itertools.count()
+
+    def failing(run: Run, seconds: float = 0.0) -> Any:
+        if next(calls) == 7:
+            raise RuntimeError("the \x1b[31mdice\x1b[0m fell off the [b]table[/b]")
+        return step(run, seconds)
+
+    monkeypatch.setattr(Run, "step", failing)
+    async with stage(pace=None) as s:
+        await s.says(
+            "training stopped by an error: RuntimeError: the �[31mdice�[0m fell off the [b]table[/b]"
+        )
+        await s.press("A", "space")
+        await s.says("training has ended by an error: q quits")
+        s.type("q")
+        await s.until(lambda: not s.app.is_running)
+        assert s.app.return_code == 70
+        assert "(stopped, step 7)" in s.app.farewell[0]
+        assert any("stopped by an error" in line for line in s.app.farewell)
+    assert '"status": "stopped"' in (folder / "made-run.json").read_text()
+
+
+async def test_a_full_disk_is_shown_and_stops_no_training(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with stage(pace=None, epochs=1_000_000) as s:
+
+        def full(*_: object, **__: object) -> None:
+            raise OSError(28, "No space left on device")
+
+        monkeypatch.setattr("pandatui.sessions.store.write_whole", full)
+        await s.press("ctrl+s")
+        await s.says("not saved: No space left on device")
+        steps = s.steps
+        await s.until(lambda: s.steps > steps)
+
+
+async def test_a_folder_that_can_not_be_written_ends_with_status_2(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def full(*_: object, **__: object) -> None:
+        raise OSError(30, "Read-only file system")
+
+    monkeypatch.setattr("pandatui.sessions.store.write_whole", full)
+    async with stage() as s:
+        await s.until(lambda: s.app.return_code == 2)
+        assert "Read-only file system" in s.app.farewell[0]
+
+
+async def test_a_name_that_is_taken_ends_with_status_2(stage: Opened, folder: Path) -> None:
+    folder.mkdir()
+    (folder / "made-run.json").write_text("mine")
+    async with stage() as s:
+        await s.until(lambda: s.app.return_code == 2)
+        assert "'made-run' exists" in s.app.farewell[0]
+    assert (folder / "made-run.json").read_text() == "mine"
