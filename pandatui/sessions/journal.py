@@ -27,7 +27,7 @@ class Journal:
     def __init__(self, path: Path, descriptor: int, number: int, end: int) -> None:
         self.path = path
         self._descriptor = descriptor
-        self.number = number
+        self.number = number  # of the last record
         self.end = end
         self._dirty = False  # bytes behind `end` that are no record
 
@@ -68,6 +68,8 @@ class Journal:
 
     def append(self, records: Sequence[Record], *, sync: bool) -> None:
         """Write records, all or none. Raises OSError."""
+        if not records:
+            return
         lines = [line(self.number + 1 + i, record) for i, record in enumerate(records)]
         raw = b"".join(lines)
         if self._dirty:
@@ -79,6 +81,10 @@ class Journal:
         self._dirty = False
         self.number += len(lines)
         self.end += len(raw)
+
+    def sync(self) -> None:
+        """Flush what is written to the disk. Raises OSError."""
+        os.fsync(self._descriptor)
 
     def in_place(self) -> bool:
         """Whether the file at the path is still this one."""

@@ -1,85 +1,94 @@
-"""Recorder: keeps a session's file in step with its run.
+"""Recorder: keeps a session's journal and file in step with its run.
 
-It has a thread of its own: every ten seconds it asks the Driver for a copy of the record between two steps
-(quick), then encodes and writes it while training goes on. A disk that is full or gone stops no training:
-the problem is there to be shown, and saving is tried again.
+Events go to the journal, and to the disk, in the training thread before anybody hears of them. A thread of
+its own adds the costs twice a second, and every ten seconds asks the Driver for a copy of the record between
+two steps (quick), then encodes and writes it while training goes on. A disk that is full or gone stops no
+training: the problem is there to be shown, and saving is tried again.
 """
 
+import errno
+import os
 import threading
-import uuid
-from dataclasses import asdict, dataclass
-from datetime import UTC, datetime
+import time
 
-import numpy as np
-
-from pandatui.data import Dataset
-from pandatui.sessions.schema import (
-    FORMAT,
-    VERSION,
-    Blocks,
-    Curves,
-    DataRecord,
-    EventRecord,
-    Result,
-    Session,
-    Statistics,
-    Stretch,
-    Values,
-    encode,
-    to_number,
-    to_numbers,
-)
+from pandatui.sessions.journal import Journal
+from pandatui.sessions.ledger import Ledger
+from pandatui.sessions.record import Identity, record
+from pandatui.sessions.recovery import journal_path
+from pandatui.sessions.schema import Session, encode
 from pandatui.sessions.store import Store
 from pandatui.training import Driver, Run
-from pandatui.training.environment import describe
-from pandatui.training.events import Diverged, Fact, Failed, Finished
-from pandatui.training.history import CHAIN_BLOCK, Floats, Series
+from pandatui.training.events import Diverged, Fact, Failed, Finished, Recorded
 from pandatui.training.run import Evaluation
-from pandatui.training.timeline import Abandoned
 
-PERIOD = 10.0  # seconds
-_MAX_BLOCKS = 8_192
+__all__ = ["Identity", "Recorder", "record"]
 
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """What a session is called and where it comes from."""
-
-    name: str
-    id: str
-    created: str
-
-    @classmethod
-    def new(cls, name: str) -> "Identity":
-        return cls(name, str(uuid.uuid4()), datetime.now(UTC).isoformat(timespec="seconds"))
+PERIOD = 10.0  # seconds from file to file, at least
+TICK = 0.5  # seconds from costs to costs in the journal
+SHARE = 0.05  # of the time goes into saving, at most
+LONG_JOURNAL = 4 * 2**20  # bytes
 
 
 class Recorder:
-    """Saves one Driver's run. `problem` is what kept the last save from succeeding, or empty."""
+    """Saves one Driver's run. `problem` is what keeps it from being saved just now, or empty.
 
-    def __init__(self, driver: Driver, store: Store, identity: Identity) -> None:
+    Make it before anything else subscribes to the Driver: then an event is on disk before anybody hears of
+    it. `journal` and `before` are those of a session that goes on; see `resume`.
+    """
+
+    def __init__(
+        self,
+        driver: Driver,
+        store: Store,
+        identity: Identity,
+        *,
+        journal: Journal | None = None,
+        before: Session | None = None,
+    ) -> None:
         self._driver = driver
         self._store = store
         self.identity = identity
-        self.problem = ""
+        self._journal = journal
+        self._before = before
+        self._ledger = driver.ask(Ledger).result()
+        self._not_saved = ""
+        self._not_journalled = ""
         self.saves = 0
         self._wanted = threading.Event()
         self._closing = False
         self._thread = threading.Thread(target=self._main, name="pandatui-recorder", daemon=True)
-        self._lock = threading.Lock()
         driver.subscribe(self._hear)
 
     @property
     def path(self) -> str:
         return str(self._store.path(self.identity.name))
 
-    def start(self) -> None:
-        """Write the file before the first step, then go on in the background.
+    @property
+    def problem(self) -> str:
+        return self._not_journalled or self._not_saved
 
-        Raises OSError, FileExistsError where the name is taken.
+    @property
+    def unsaved(self) -> bool:
+        """Whether there are events that are on no disk yet."""
+        return bool(self._not_journalled)
+
+    def start(self) -> None:
+        """Write journal and file before the first step, then go on in the background.
+
+        Raises OSError, FileExistsError where the name is taken, Held where another is writing that session.
         """
         self._store.prepare()
-        self._store.write(self.identity.name, encode(self._ask(None)), new=True)
+        path = self._store.path(self.identity.name)
+        if self._before is None and path.exists():
+            raise FileExistsError(errno.EEXIST, os.strerror(errno.EEXIST), str(path))
+        journal = self._journal or Journal.create(journal_path(path), self.identity.id)
+        try:
+            self._store.write(self.identity.name, encode(self._ask(None)), new=self._before is None)
+            journal.restart(self.identity.id, journal.end, journal.number)
+        except BaseException:
+            journal.close(remove=self._before is None)
+            raise
+        self._journal = journal
         self._thread.start()
 
     def save(self) -> None:
@@ -87,7 +96,10 @@ class Recorder:
         self._wanted.set()
 
     def close(self, evaluate: bool = True) -> Session:
-        """The last save, once the Driver has ended: with the final status and figures. Returns the record."""
+        """The last save, once the Driver has ended: with the final status and figures. Returns the record.
+
+        The journal goes once the file has all of it, and stays where that could not be written.
+        """
         self._closing = True
         self._wanted.set()
         if self._thread.ident is not None:
@@ -96,152 +108,122 @@ class Recorder:
         session = self._ask(evaluation)
         if session.status == "running":
             session.status = "stopped"
-        self._write(session)
+        journal, self._journal = self._journal, None
+        if journal is not None:
+            try:
+                self._write(session)
+                if self._not_saved:
+                    self._driver.ask(lambda run: self._note_down(run, journal, sync=True)).result()
+            finally:
+                journal.close(remove=not self._not_saved)
+            self._not_journalled = ""
         return session
 
+    # -- in the training thread --------------------------------------------------------------------------
+
     def _hear(self, fact: Fact) -> None:
-        """In the training thread: an end is worth a save at once."""
+        """An event is put on disk before anybody else hears of it; an end is worth a save at once."""
+        if isinstance(fact, Recorded | Diverged):
+            self._driver.ask(lambda run: self._note_down(run, self._journal, sync=True)).result()
         if isinstance(fact, Finished | Diverged | Failed):
             self._wanted.set()
 
+    def _note_down(self, run: Run, journal: Journal | None, *, sync: bool) -> None:
+        """Write to the journal what it does not have yet; what fails is tried again with the next costs."""
+        if journal is None:
+            return
+        records = self._ledger.news(run, self._driver.seconds)
+        try:
+            journal.append(records, sync=sync)
+        except OSError as error:
+            self._not_journalled = f"not saved: {error.strerror or error}"
+        else:
+            self._ledger.reset(run)
+            self._not_journalled = ""
+
+    # -- in the recorder's thread ------------------------------------------------------------------------
+
     def _main(self) -> None:
-        while True:
-            self._wanted.wait(PERIOD)
+        due = time.monotonic() + PERIOD
+        while not self._closing:
+            asked = self._wanted.wait(max(0.0, min(TICK, due - time.monotonic())))
             self._wanted.clear()
             if self._closing:
                 return
+            began = time.monotonic()
             try:
-                self._write(self._ask(None))
+                self._tick()
+                if asked or began >= due:
+                    self._save()
             except Exception as error:  # a mistake of ours: to be seen, and raised again by `close`
-                self.problem = f"not saved: internal error: {type(error).__name__}: {error}"
+                self._not_saved = f"not saved: internal error: {type(error).__name__}: {error}"
+            ended = time.monotonic()
+            if asked or began >= due or self.problem:
+                wait = TICK if self.problem else PERIOD
+                due = ended + max(wait, (ended - began) / SHARE)
+
+    def _tick(self) -> None:
+        """The costs of the last moment go to the journal; is it still where it was, and the folder open?"""
+        journal = self._journal
+        assert journal is not None
+        self._driver.ask(lambda run: self._note_down(run, journal, sync=False)).result()
+        try:
+            if not journal.in_place():
+                self._replace(journal)
+            elif not os.access(self._store.folder, os.W_OK):
+                raise OSError(errno.EROFS, "the folder is read-only")
+            journal.sync()
+        except OSError as error:
+            self._not_saved = f"not saved: {error.strerror or error}"
+
+    def _replace(self, journal: Journal) -> None:
+        """The folder went away, or the journal in it: a new one, and its past into the file at once."""
+        self._store.prepare()
+        new = Journal.create(journal_path(self._store.path(self.identity.name)), self.identity.id)
+
+        def exchange(run: Run) -> None:
+            self._journal = new
+            self._ledger.reset(run)
+
+        self._driver.ask(exchange).result()
+        journal.close(remove=False)
+        self._save()
+
+    def _save(self) -> None:
+        """Write the file, and drop what it has from a journal that has grown long."""
+        journal = self._journal
+        assert journal is not None
+
+        def look(run: Run) -> tuple[Session, int, int]:
+            self._note_down(run, journal, sync=False)
+            return self._record(run, None), journal.end, journal.number
+
+        session, end, number = self._driver.ask(look).result()
+        self._write(session)
+        if not self._not_saved and end > LONG_JOURNAL:
+            self._driver.ask(lambda run: self._shorten(journal, end, number)).result()
+
+    def _shorten(self, journal: Journal, end: int, number: int) -> None:
+        try:
+            journal.restart(self.identity.id, end, number)
+        except OSError as error:
+            self._not_saved = f"not saved: {error.strerror or error}"
 
     def _write(self, session: Session) -> None:
-        with self._lock:
-            try:
-                self._store.prepare()
-                self._store.write(self.identity.name, encode(session))
-                self.problem = ""
-                self.saves += 1
-            except OSError as error:
-                self.problem = f"not saved: {error.strerror or error}"
+        try:
+            self._store.prepare()
+            self._store.write(self.identity.name, encode(session))
+            self._not_saved = ""
+            self.saves += 1
+        except OSError as error:
+            self._not_saved = f"not saved: {error.strerror or error}"
 
     def _ask(self, evaluation: Evaluation | None) -> Session:
-        return self._driver.ask(
-            lambda run: record(run, self.identity, self._driver.seconds, evaluation)
-        ).result()
+        return self._driver.ask(lambda run: self._record(run, evaluation)).result()
 
-
-def record(run: Run, identity: Identity, seconds: float, evaluation: Evaluation | None) -> Session:
-    """The session of a run as it is between two steps. With an evaluation its figures are the last ones."""
-    return Session(
-        format=FORMAT,
-        version=VERSION,
-        id=identity.id,
-        name=identity.name,
-        created=identity.created,
-        status=run.status,  # type: ignore[arg-type]
-        environment=describe(),
-        config=run.config.to_dict(),
-        data=_data_record(run.dataset),
-        steps=run.steps,
-        epochs=run.epoch,
-        seconds=round(seconds, 3),
-        events=[EventRecord(**asdict(event)) for event in run.events],
-        curves=_curves(run),
-        result=_result(run, evaluation),
-        queue=[],
-        parent=None,
-    )
-
-
-def _data_record(dataset: Dataset) -> DataRecord:
-    statistics = dataset.standardisation
-    return DataRecord(
-        name=dataset.name,
-        source=dataset.source,
-        sha256=dataset.sha256,
-        train_rows=len(dataset.train),
-        dev_rows=len(dataset.dev),
-        test_rows=len(dataset.test),
-        features=dataset.n_features,
-        image_shape=list(dataset.image_shape) if dataset.image_shape else None,
-        classes=list(dataset.classes),
-        statistics=Statistics(
-            statistics.kind, statistics.mean.ravel().tolist(), statistics.scale.ravel().tolist()
-        ),
-    )
-
-
-def _curves(run: Run) -> Curves:
-    history = run.history
-    links = [link.hex() for link in history.links[1:]] if history.steps > history.FULL_TRAIN else []
-
-    def dev(series: Series) -> Values:
-        return _values(series, history.FULL_DEV, history.END_DEV, history.DEV_SIZES[0], [])
-
-    return Curves(
-        train=_values(history.train, history.FULL_TRAIN, history.END_TRAIN, CHAIN_BLOCK, links),
-        dev_step=dev(history.dev_step),
-        dev_cost=dev(history.dev_cost),
-        dev_accuracy=dev(history.dev_accuracy),
-        abandoned=[_stretch(left) for left in run.timeline.abandoned],
-    )
-
-
-def _stretch(left: Abandoned) -> Stretch:
-    steps, costs = left.drawn()
-    return Stretch(left.event, steps.tolist(), to_numbers(costs.tolist()))
-
-
-def _values(series: Series, full: int, end: int, size: int, links: list[str]) -> Values:
-    if series.n <= full:
-        return Values(first=to_numbers(series.first[: series.n].tolist()))
-    return Values(
-        first=to_numbers(series.first[:end].tolist()),
-        last=to_numbers(series.last(end).tolist()),
-        blocks=_blocks(series.blocks(size), size, links),
-    )
-
-
-def _blocks(rows: Floats, size: int, links: list[str]) -> Blocks:
-    """Blocks (n, 3) of min, mean, max for the file; pairs merge until there are at most 8,192.
-
-    An odd block at the end has no pair and goes: its values are among the last.
-    """
-    while len(rows) > _MAX_BLOCKS:
-        even = len(rows) // 2 * 2
-        one, two = rows[0:even:2], rows[1:even:2]
-        low, high = np.minimum(one[:, 0], two[:, 0]), np.maximum(one[:, 2], two[:, 2])
-        with np.errstate(all="ignore"):
-            mean = (one[:, 1] + two[:, 1]) / 2
-        rows = np.stack([low, mean, high], axis=1)
-        size, links = size * 2, links[1:even:2]
-    columns = [to_numbers(column) for column in rows.T.tolist()]
-    return Blocks(size, min=columns[0], mean=columns[1], max=columns[2], h=links)
-
-
-def _result(run: Run, evaluation: Evaluation | None) -> Result:
-    history = run.history
-    best = history.best
-    dev_cost, dev_accuracy = history.dev_cost.last(1), history.dev_accuracy.last(1)
-    recent = history.train.last(1)
-    result = Result(
-        train_cost=to_number(recent[0]) if len(recent) else None,
-        best_epoch=best[0] if best else None,
-        best_dev_cost=to_number(best[1]) if best else None,
-        best_dev_accuracy=to_number(best[2]) if best else None,
-        dev_cost=to_number(dev_cost[0]) if len(dev_cost) else None,
-        dev_accuracy=to_number(dev_accuracy[0]) if len(dev_accuracy) else None,
-        test_cost=None,
-        test_accuracy=None,
-        weights_sha256=run.weights_sha256(),
-        costs_sha256=history.costs_sha256(),
-    )
-    if evaluation is not None:
-        result.dev_cost, result.dev_accuracy = (
-            to_number(evaluation.dev_cost),
-            to_number(evaluation.dev_accuracy),
-        )
-        result.test_cost = to_number(evaluation.test_cost)
-        result.test_accuracy = to_number(evaluation.test_accuracy)
-    return result
+    def _record(self, run: Run, evaluation: Evaluation | None) -> Session:
+        session = record(run, self.identity, self._driver.seconds, evaluation)
+        if self._before is not None:
+            session.environment, session.queue = self._before.environment, self._before.queue
+            session.curves.abandoned = [*self._before.curves.abandoned, *session.curves.abandoned]
+        return session

@@ -9,6 +9,8 @@ from pathlib import Path
 
 import platformdirs
 
+from pandatui.sessions.lock import Holder, holder
+from pandatui.sessions.recovery import journal_path, with_journal
 from pandatui.sessions.schema import MAX_BYTES, Session, SessionError, decode
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
@@ -27,12 +29,19 @@ _ANIMALS = """
 
 @dataclass(frozen=True, slots=True)
 class Stored:
-    """One file of the folder: a session and whether it is as written, or why it can't be read."""
+    """One file of the folder: a session and whether it is as written, or why it can't be read.
+
+    `status` is the session's, or "crashed" where it says running and nobody does it; `holder` trains it. What
+    its journal has ahead of the file is in `session`; `warning` says what is wrong with that journal.
+    """
 
     path: Path
     session: Session | None
     edited: bool
     problem: str
+    status: str = ""
+    holder: Holder | None = None
+    warning: str = ""
 
 
 class NameRefused(ValueError):  # noqa: N818 - as Refused, the answer to a command
@@ -123,10 +132,23 @@ class Store:
 
     def _stored(self, path: Path) -> Stored:
         try:
-            session, whole = read(path)
-            return Stored(path, session, edited=not whole, problem="")
+            return look(path)
         except SessionError as error:
             return Stored(path, None, edited=False, problem=str(error))
+
+
+def look(path: Path) -> Stored:
+    """A session as it is now: one that is running, or was when its process was killed, with its journal.
+
+    Raises SessionError with the file's name.
+    """
+    owner = holder(journal_path(path))
+    session, whole = read(path)
+    if session.status != "running":
+        return Stored(path, session, edited=not whole, problem="", status=session.status, holder=owner)
+    session, warning = with_journal(session, path)
+    status = "running" if owner else "crashed"
+    return Stored(path, session, not whole, "", status, owner, warning)
 
 
 def read(path: Path) -> tuple[Session, bool]:

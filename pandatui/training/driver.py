@@ -27,10 +27,18 @@ Subscriber = Callable[[Fact], None]
 
 
 class Driver:
-    """Owns a Run and the thread that steps it. `pace` is epochs a second, None as fast as it goes."""
+    """Owns a Run and the thread that steps it. `pace` is epochs a second, None as fast as it goes.
+
+    `seconds` is the running time that a resumed run has behind it.
+    """
 
     def __init__(
-        self, run: Run, *, pace: float | None = None, clock: Callable[[], float] = time.monotonic
+        self,
+        run: Run,
+        *,
+        pace: float | None = None,
+        seconds: float = 0.0,
+        clock: Callable[[], float] = time.monotonic,
     ) -> None:
         self._run = run
         self._pace = pace
@@ -45,7 +53,7 @@ class Driver:
         )
         self._threaded_lock = threading.Lock()
         self._answering = threading.RLock()
-        self._seconds = 0.0
+        self._seconds = seconds
         self._running_since: float | None = None
         self._last_press: tuple[str, float] | None = None
         self._due = 0.0
@@ -78,10 +86,13 @@ class Driver:
         self._wake.set()
 
     def ask(self, question: Callable[[Run], T]) -> Future[T]:
-        """Have `question(run)` answered between two steps; before the start and after the end, at once."""
+        """Have `question(run)` answered between two steps; before the start and after the end, at once.
+
+        A subscriber, which is called between two steps, is answered at once too.
+        """
         answer: Future[T] = Future()
         with self._threaded_lock:
-            queued = self._threaded
+            queued = self._threaded and threading.current_thread() is not self._thread
             if queued:
                 self._inbox.append((question, answer))
         if queued:

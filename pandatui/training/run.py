@@ -176,7 +176,8 @@ class Run:
     def adopt(self, events: list[Event], steps: int) -> None:
         """Take over a record of so many steps, to be trained again: its events, its plan as far as spent."""
         self.events = list(events)
-        self._spent = sum(planned.step <= steps for planned in self.config.plan)
+        reached = plan_reached(events, steps)
+        self._spent = sum(planned.step <= reached for planned in self.config.plan)
 
     def train_again(self, steps: int, last_event: int) -> None:
         """Go on along the record to `steps`, with the events up to `last_event` that still stand."""
@@ -463,3 +464,23 @@ class Run:
         little = self.network.dtype.newbyteorder("<")
         parts = (self.network.parameters, self.network.running)
         return hashlib.sha256(b"".join(part.astype(little).tobytes() for part in parts)).hexdigest()
+
+
+def plan_reached(events: list[Event], steps: int) -> int:
+    """The step up to which the plan is spent, after these events and so many steps.
+
+    A planned nudge of the step ahead may have been applied already, and an undo leaves it spent; only a
+    rewind makes it pending again, until a redo takes that rewind back.
+    """
+    reached = 0
+    before: dict[int, int] = {}  # what was reached when the undo or rewind with this id was made
+    for event in events:
+        planned = event.kind == "nudge" and event.by == "plan"
+        reached = max(reached, event.step if planned else event.step - 1)
+        if event.kind in ("undo", "rewind"):
+            before[event.id] = reached
+        if event.kind == "rewind" and event.back_to is not None:
+            reached = event.back_to
+        elif event.kind == "redo" and before:
+            reached = max(reached, before.popitem()[1])
+    return max(reached, steps)

@@ -60,7 +60,7 @@ def test_beyond_that_both_ends_and_blocks_with_the_chain(new_run):
 
 @pytest.mark.parametrize("steps", [8 * 1024 + 5, 9 * 1024 + 5, 17 * 1024 + 900, 35 * 1024])
 def test_of_too_many_blocks_every_second_boundary_goes(new_run, monkeypatch, steps):
-    monkeypatch.setattr("pandatui.sessions.recorder._MAX_BLOCKS", 8)
+    monkeypatch.setattr("pandatui.sessions.record._MAX_BLOCKS", 8)
     monkeypatch.setattr(History, "FULL_TRAIN", 3_000)
     monkeypatch.setattr(History, "END_TRAIN", 2_048)
     costs = np.random.default_rng(0).random(steps).tolist()
