@@ -177,6 +177,7 @@ def watch(
     multiple=True,
     help="Turn a knob at a step; VALUE is a number, *0.5 or /2; repeatable.",
 )
+@click.option("--nudges", "schedule", metavar="FILE", help="As many, from a file that export has made.")
 @click.option(
     "--every", type=click.FloatRange(min=0.05), default=5.0, help="Seconds between lines off a terminal. [5]"
 )
@@ -185,6 +186,7 @@ def train(
     name: str | None,
     sessions: str | None,
     nudges: tuple[str, ...],
+    schedule: str | None,
     every: float,
     as_json: bool,
     **settings: Any,
@@ -196,7 +198,12 @@ def train(
     from pandatui.training import Driver, PlannedNudge, Run
     from pandatui.training.setup import prepare
 
-    options = _options(settings, plan=tuple(PlannedNudge.parse(text) for text in nudges))
+    plan = tuple(PlannedNudge.parse(text) for text in nudges)
+    if schedule is not None:
+        from pandatui.sessions.export import read_schedule
+
+        plan += read_schedule(Path(schedule))
+    options = _options(settings, plan=plan)
     store = Store(folder_of(sessions))
     identity = Identity.new(store.new_name() if name is None else name)
     if store.path(identity.name).exists():

@@ -118,4 +118,45 @@ def replay(session: str | None, sessions: str | None, as_json: bool, **options: 
     sys.exit(ghost(again, options["without"], options["until"]))
 
 
-COMMANDS = (list_sessions, show, replay)
+@click.command()
+@_of_session
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json", "svg", "txt", "nudges", "npz"]),
+    required=True,
+    help="Curves and events; everything; a picture; a text; a schedule for train --nudges; the network.",
+)
+@click.option("--at", metavar="best|last|STEP", default="last", help="Of npz: the network when. [last]")
+@click.option("--data", metavar="FILE", help="Of npz: the session's data, where they have moved.")
+@click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
+def export(session: str | None, sessions: str | None, output: str | None, **options: Any) -> None:
+    """Hand a session on. SESSION is a path or a name. [the newest]
+
+    For npz it is trained again up to the step: weights, running averages, standardisation, class names.
+    """
+    import sys
+
+    from pandatui.cli_hand_on import export_session
+
+    store = _store(sessions)
+    sys.exit(export_session(store, store.find(session), output=output, **options))
+
+
+@click.command()
+@click.argument("session")
+@click.argument("file")
+@_in_folder
+@click.option("--data", metavar="FILE", help="The session's data, where they have moved.")
+@click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
+def predict(session: str, file: str, sessions: str | None, output: str | None, data: str | None) -> None:
+    """Use a session's network, trained again: the label and the probabilities of each row of FILE, as CSV."""
+    import sys
+
+    from pandatui.cli_hand_on import predict_rows
+
+    store = _store(sessions)
+    sys.exit(predict_rows(store, store.find(session), file, output=output, data=data))
+
+
+COMMANDS = (list_sessions, show, replay, export, predict)
