@@ -94,7 +94,7 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
-        right.append((f" · {plain(problem, 60)}", "bold $error"))
+        right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
