@@ -106,7 +106,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
-        keys = "space plays it  ←→ read  l log axis  s smoothing  ctrl+o sessions  esc close  q quit"
+        keys = "space plays it  ←→ read  l log  s smooth  ctrl+o sessions  esc close  q quit"
         self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
             self._session, whole = read(self._path)
