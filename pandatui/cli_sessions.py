@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
-    from pandatui.sessions import Session, Store
+    from pandatui.sessions import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -45,14 +45,6 @@ def _store(option: str | None) -> "Store":
     return Store(folder_of(option))
 
 
-def _open(store: "Store", which: str | None) -> "tuple[Path, Session, bool]":
-    """A session by path, by name, or the newest; and whether it is as written. Raises SessionError."""
-    from pandatui.sessions.store import read
-
-    path = store.find(which)
-    return path, *read(path)
-
-
 @click.command("sessions")
 @_in_folder
 @_json
@@ -80,12 +72,16 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
     import json
 
     from pandatui import report, report_sessions
+    from pandatui.sessions.store import look
 
-    path, record, whole = _open(_store(sessions), session)
+    found = look(_store(sessions).find(session))
+    record, whole = found.session, not found.edited
+    assert record is not None, "what can't be read was refused"
     if as_json:
-        report.put(json.dumps(report_sessions.shown(path, record, whole)))
+        shown = report_sessions.shown(found.path, record, whole) | {"status": found.status}
+        report.put(json.dumps(shown | ({"warning": found.warning} if found.warning else {})))
     else:
-        report.put(report_sessions.summary(record, whole))
+        report.put(report_sessions.summary(record, whole, status=found.status, warning=found.warning))
 
 
 @click.command()

@@ -69,7 +69,7 @@ def _row(stored: Stored) -> tuple[str, ...]:
         when_words(session.created),
         plain(session.data.name, 16),
         plain(network_words(session.config), 24),
-        session.status + (" (edited)" if stored.edited else ""),
+        (stored.status or session.status) + (" (edited)" if stored.edited else ""),
         f"{session.steps:,}",
         cost(from_number(best)) if best is not None else "",
         f"{from_number(right):.1%}" if right is not None else "",
@@ -106,7 +106,7 @@ def listed(stored: Stored) -> dict[str, Any]:
         "created": session.created,
         "data": session.data.name,
         "network": network_words(session.config),
-        "status": session.status,
+        "status": stored.status or session.status,
         "edited": stored.edited,
         "steps": session.steps,
         "epochs": session.epochs,
@@ -153,14 +153,16 @@ def _gesture(gesture: Gesture) -> dict[str, Any]:
     return {renamed.get(key, key): value for key, value in fields.items()}
 
 
-def summary(session: Session, whole: bool) -> str:
+def summary(session: Session, whole: bool, *, status: str = "", warning: str = "") -> str:
     """What a person wants to know of it, nudges numbered and undone ones marked."""
     lines = [
-        f"{plain(session.name, 64)}: {session.status} after {plural(session.epochs, 'epoch')}, "
+        f"{plain(session.name, 64)}: {status or session.status} after {plural(session.epochs, 'epoch')}, "
         f"{plural(session.steps, 'step')}, {duration(session.seconds)}"
     ]
     if not whole:
         lines.append("edited       this file is not as it was written")
+    if warning:
+        lines.append(f"warning      {plain(warning, 500)}")
     lines.append(f"recorded     {when_words(session.created)} UTC")
     if session.parent is not None:
         lines.append(f"branch of    {parent_words(session.parent)}")

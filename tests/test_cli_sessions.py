@@ -161,6 +161,14 @@ def test_a_session_that_is_not_there(pandatui_, folder, command):
         assert (status, out, err.count("\n")) == (2, "", 1)
 
 
+def test_one_that_nobody_trains_any_more_has_crashed(pandatui_, kept):
+    kept(edit=lambda s: setattr(s, "status", "running"))
+    assert json.loads(pandatui_("sessions", "--json")[1])[0]["status"] == "crashed"
+    assert json.loads(pandatui_("show", "--json")[1])["status"] == "crashed"
+    assert " crashed " in pandatui_("sessions")[1]
+    assert pandatui_("show")[1].startswith("brave-otter: crashed after 6 epochs")
+
+
 def test_hostile_names_do_nothing_to_a_terminal(pandatui_, kept):
     def edit(session):
         session.name = "a\x1b]0;x\x07b"
