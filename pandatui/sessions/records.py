@@ -13,13 +13,15 @@ from typing import Any
 
 import msgspec
 
+from pandatui.sessions.schema import SessionError
+
 MAX_BYTES = 512 * 2**20
 _LINE = re.compile(rb'\{"n":([1-9][0-9]{0,15}),"crc":(0|[1-9][0-9]{0,9}),"record":(\{.*\})\}', re.DOTALL)
 
 Record = dict[str, Any]
 
 
-class JournalError(ValueError):
+class JournalError(SessionError):
     """A journal that is damaged or of something else: one line that names the byte."""
 
 

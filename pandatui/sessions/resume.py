@@ -16,7 +16,7 @@ from pandatui.sessions.recorder import Recorder
 from pandatui.sessions.recovery import checked, journal_path, with_journal
 from pandatui.sessions.replay import Progress, config_of, data_of, events_of, rerun
 from pandatui.sessions.schema import Session, SessionError
-from pandatui.sessions.store import Store, read
+from pandatui.sessions.store import Store, belongings, read
 from pandatui.training import Driver, Run
 from pandatui.training.events import Extend, Refused
 
@@ -75,6 +75,9 @@ def resume(
     dataset = data_of(session, data, trusted=True)
     journal, contents, torn = Journal.reopen(journal_path(path), session.id)
     try:
+        for each in belongings(path):  # what a killed save has left, now that nobody else writes it
+            if each.suffix == ".tmp":
+                each.unlink(missing_ok=True)
         session, whole = read(path)  # as it is now that nobody else writes it
         if session.status == "running":
             session = checked(session, contents, path)

@@ -151,6 +151,19 @@ def look(path: Path) -> Stored:
     return Stored(path, session, not whole, "", status, owner, warning)
 
 
+def belongings(path: Path) -> list[Path]:
+    """All that belongs to the session file at `path` and is there, the file first: what deleting takes away.
+
+    Checkpoints are a folder. What a killed save has left behind is among them.
+    """
+    journal = journal_path(path)
+    stem, name = re.escape(path.stem), re.escape(journal.name)
+    left = re.compile(rf"\.{stem}-[0-9a-f]{{16}}\.tmp|{name}\.torn-[0-9a-f]{{8}}")
+    beside = sorted(each for each in path.parent.iterdir() if left.fullmatch(each.name))
+    known = (path, journal, path.with_suffix(".checkpoints"))
+    return [each for each in known if each.exists()] + beside
+
+
 def read(path: Path) -> tuple[Session, bool]:
     """A session from its file, and whether its integrity holds. Raises SessionError with the file's name."""
     try:

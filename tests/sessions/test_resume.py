@@ -19,7 +19,7 @@ from pandatui.sessions.records import JournalError
 from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.resume import recovered, resume
 from pandatui.sessions.schema import Parent, encode
-from pandatui.sessions.store import look, read
+from pandatui.sessions.store import belongings, look, read
 from pandatui.training import Driver, PlannedNudge, Run
 from pandatui.training.environment import pin_blas
 from pandatui.training.events import Diverged, Finished, Nudge, Pause, Recorded, Redo, Rewind, Undo
@@ -310,3 +310,17 @@ def test_the_folder_of_a_store_may_be_relative(killed, monkeypatch, tmp_path):
     _, path, _ = killed([9])
     monkeypatch.chdir(tmp_path)
     resume(Store(Path("sessions")), path).recorder.close(evaluate=False)
+
+
+def test_what_belongs_to_a_session_and_what_a_killed_save_left(killed):
+    store, path, _ = killed([9])
+    for name in (".one-0123456789abcdef.tmp", ".one-two-0123456789abcdef.tmp", "one.journal.torn-01234567"):
+        (store.folder / name).touch()
+    (store.folder / "one.checkpoints").mkdir()
+    (store.folder / "one-two.json").touch()
+    names = [".one-0123456789abcdef.tmp", "one.journal.torn-01234567"]
+    assert [p.name for p in belongings(path)] == ["one.json", "one.journal", "one.checkpoints", *names]
+    resume(store, path).recorder.close(evaluate=False)
+    assert not (store.folder / names[0]).exists()
+    assert (store.folder / ".one-two-0123456789abcdef.tmp").exists()
+    assert (store.folder / names[1]).exists()
