@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pandatui import __version__
+from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
 
 if TYPE_CHECKING:
@@ -177,6 +178,7 @@ def watch(
     multiple=True,
     help="Turn a knob at a step; VALUE is a number, *0.5 or /2; repeatable.",
 )
+@click.option("--nudges", "schedule", metavar="FILE", help="As many, from a file that export has made.")
 @click.option(
     "--every", type=click.FloatRange(min=0.05), default=5.0, help="Seconds between lines off a terminal. [5]"
 )
@@ -185,6 +187,7 @@ def train(
     name: str | None,
     sessions: str | None,
     nudges: tuple[str, ...],
+    schedule: str | None,
     every: float,
     as_json: bool,
     **settings: Any,
@@ -196,7 +199,12 @@ def train(
     from pandatui.training import Driver, PlannedNudge, Run
     from pandatui.training.setup import prepare
 
-    options = _options(settings, plan=tuple(PlannedNudge.parse(text) for text in nudges))
+    plan = tuple(PlannedNudge.parse(text) for text in nudges)
+    if schedule is not None:
+        from pandatui.sessions.export import read_schedule
+
+        plan += read_schedule(Path(schedule))
+    options = _options(settings, plan=plan)
     store = Store(folder_of(sessions))
     identity = Identity.new(store.new_name() if name is None else name)
     if store.path(identity.name).exists():
@@ -222,7 +230,7 @@ def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
         report.put(report.data_text(found, label, drop))
 
 
-for _command in COMMANDS:
+for _command in (*COMMANDS, resume):
     cli.add_command(_command)
 
 

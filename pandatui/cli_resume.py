@@ -5,17 +5,17 @@ from typing import Any
 
 import click
 
-from pandatui.cli_sessions import _json, _of_session, _store
+from pandatui.cli_sessions import as_json_option, of_session, store_of
 
 NOT_TO_BE_RERUN, DIVERGED = 5, 6
 
 
 @click.command()
-@_of_session
+@of_session
 @click.option("--epochs", type=click.IntRange(min=1), metavar="TOTAL", help="Train up to this epoch.")
 @click.option("--data", metavar="FILE", help="Its data, where they have moved.")
 @click.option("--headless", is_flag=True, help="Without a screen.")
-@_json
+@as_json_option
 def resume(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
     """Go on where a session ended, whatever ended it: finished, stopped, diverged, or a crash.
 
@@ -29,7 +29,7 @@ def resume(session: str | None, sessions: str | None, as_json: bool, **options: 
     headless = options["headless"] or as_json
     if not headless and not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("the screen needs a terminal; without one use: pandatui resume --headless")
-    store = _store(sessions)
+    store = store_of(sessions)
     path = store.find(session)
     if headless and options["epochs"] is None:
         before = recovered(path)

@@ -30,16 +30,16 @@ def _in_folder(command: F) -> F:
     return click.option("--sessions", metavar="DIR", help="Where sessions are kept.")(command)
 
 
-def _of_session(command: F) -> F:
+def of_session(command: F) -> F:
     """SESSION and where to look for it."""
     return click.argument("session", required=False, metavar="[SESSION]")(_in_folder(command))
 
 
-def _json(command: F) -> F:
+def as_json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")(command)
 
 
-def _store(option: str | None) -> "Store":
+def store_of(option: str | None) -> "Store":
     from pandatui.sessions import Store
 
     return Store(folder_of(option))
@@ -55,14 +55,14 @@ def _open(store: "Store", which: str | None) -> "tuple[Path, Session, bool]":
 
 @click.command("sessions")
 @_in_folder
-@_json
+@as_json_option
 def list_sessions(sessions: str | None, as_json: bool) -> None:
     """List the recorded sessions, newest first."""
     import json
 
     from pandatui import report, report_sessions
 
-    store = _store(sessions)
+    store = store_of(sessions)
     found = store.list()
     if as_json:
         report.put(json.dumps([report_sessions.listed(each) for each in found]))
@@ -73,15 +73,15 @@ def list_sessions(sessions: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_of_session
-@_json
+@of_session
+@as_json_option
 def show(session: str | None, sessions: str | None, as_json: bool) -> None:
     """Sum up a session, with its nudges by number. SESSION is a path or a name. [the newest]"""
     import json
 
     from pandatui import report, report_sessions
 
-    path, record, whole = _open(_store(sessions), session)
+    path, record, whole = _open(store_of(sessions), session)
     if as_json:
         report.put(json.dumps(report_sessions.shown(path, record, whole)))
     else:
@@ -89,13 +89,13 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_of_session
+@of_session
 @click.option("--verify", is_flag=True, help="Train it again and compare every cost and the weights.")
 @click.option("--without", metavar="N|all", multiple=True, help="Train it again without nudge N; repeatable.")
 @click.option("--until", metavar="STEP", type=click.IntRange(min=1), help="Train it again up to a step.")
 @click.option("--data", metavar="FILE", help="Its data, where they have moved.")
 @click.option("--accept-edited", is_flag=True, help="Also when the file is not as it was written.")
-@_json
+@as_json_option
 def replay(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
     """Train a session again, without a screen.
 
@@ -110,7 +110,7 @@ def replay(session: str | None, sessions: str | None, as_json: bool, **options: 
         raise click.UsageError("expected --verify, or --without N or all, or --until STEP")
     from pandatui.cli_replay import Replay, ghost, verify
 
-    store = _store(sessions)
+    store = store_of(sessions)
     path = store.find(session)
     again = Replay(store, path, options["data"], options["accept_edited"], as_json)
     if options["verify"]:
@@ -118,4 +118,45 @@ def replay(session: str | None, sessions: str | None, as_json: bool, **options: 
     sys.exit(ghost(again, options["without"], options["until"]))
 
 
-COMMANDS = (list_sessions, show, replay)
+@click.command()
+@of_session
+@click.option(
+    "--format",
+    "form",
+    type=click.Choice(["csv", "json", "svg", "txt", "nudges", "npz"]),
+    required=True,
+    help="Curves and events; everything; a picture; a text; a schedule for train --nudges; the network.",
+)
+@click.option("--at", metavar="best|last|STEP", default="last", help="Of npz: the network when. [last]")
+@click.option("--data", metavar="FILE", help="Of npz: the session's data, where they have moved.")
+@click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
+def export(session: str | None, sessions: str | None, output: str | None, **options: Any) -> None:
+    """Hand a session on. SESSION is a path or a name. [the newest]
+
+    For npz it is trained again up to the step: weights, running averages, standardisation, class names.
+    """
+    import sys
+
+    from pandatui.cli_hand_on import export_session
+
+    store = store_of(sessions)
+    sys.exit(export_session(store, store.find(session), output=output, **options))
+
+
+@click.command()
+@click.argument("session")
+@click.argument("file")
+@_in_folder
+@click.option("--data", metavar="FILE", help="The session's data, where they have moved.")
+@click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
+def predict(session: str, file: str, sessions: str | None, output: str | None, data: str | None) -> None:
+    """Use a session's network, trained again: the label and the probabilities of each row of FILE, as CSV."""
+    import sys
+
+    from pandatui.cli_hand_on import predict_rows
+
+    store = store_of(sessions)
+    sys.exit(predict_rows(store, store.find(session), file, output=output, data=data))
+
+
+COMMANDS = (list_sessions, show, replay, export, predict)

@@ -142,6 +142,11 @@ def shown(path: Path, session: Session, whole: bool) -> dict[str, Any]:
     }
 
 
+def exported(path: Path, session: Session, whole: bool) -> dict[str, Any]:
+    """The same with its curves."""
+    return shown(path, session, whole) | {"curves": msgspec.to_builtins(session.curves)}
+
+
 def _gesture(gesture: Gesture) -> dict[str, Any]:
     fields = asdict(gesture)
     renamed = {"number": "nudge", "before": "from", "after": "to"}

@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+import csv
+import io
 import json
 import sys
 import unicodedata
 
+import numpy as np
 import pytest
 
 from pandatui import cli
@@ -345,3 +348,84 @@ def trained_plainly():
         return run.history.costs_sha256()
 
     return train
+
+
+# -- export, predict, train --nudges -------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("form", ["csv", "json", "svg", "txt", "nudges"])
+def test_every_form_needs_no_data_and_goes_to_stdout_or_a_file(pandatui_, kept, tmp_path, form):
+    kept(edit=lambda s: s.config.update(data="gone.csv"))
+    status, out, err = pandatui_("export", "--format", form)
+    assert (status, err) == (0, "")
+    assert out
+    assert pandatui_("export", "brave-otter", "--format", form, "-o", "out") == (0, "", "")
+    assert (tmp_path / "out").read_text() == out
+    assert "\x1b" not in out or form == "json"
+
+
+def test_a_device_is_written_to_and_not_replaced(pandatui_, kept, tmp_path):
+    kept()
+    (tmp_path / "link").symlink_to("/dev/null")
+    assert pandatui_("export", "--format", "csv", "-o", "link")[0] == 0
+    assert (tmp_path / "link").is_symlink()
+    assert pandatui_("export", "--format", "csv", "-o", tmp_path)[0] == 2
+
+
+def test_export_as_json_has_the_curves(pandatui_, kept):
+    session = kept()
+    found = json.loads(pandatui_("export", "--format", "json")[1])
+    assert found["curves"]["train"]["first"] == session.curves.train.first
+
+
+def test_the_network_at_best_last_and_a_step(pandatui_, kept, tmp_path):
+    session = kept()
+    for at, step in (("last", session.steps), ("5", 5), ("best", 13 * session.result.best_epoch)):
+        assert pandatui_("export", "--format", "npz", "--at", at, "-o", "net.npz") == (0, "", "")
+        with np.load(tmp_path / "net.npz", allow_pickle=False) as net:
+            assert int(net["step"]) == step
+    assert pandatui_("export", "--format", "npz", "--at", "79", "-o", "x")[0] == 2
+    assert pandatui_("export", "--format", "csv", "--at", "best")[0] == 2
+    assert pandatui_("export")[0] == 2
+
+
+def test_predictions_are_those_of_the_dev_evaluation(pandatui_, kept, tmp_path):
+    session = kept(data="digits", hidden=(8,), epochs=2)
+    _, dataset = prepare(RunOptions(data="digits"))
+    raw = dataset.dev.inputs * dataset.standardisation.scale + dataset.standardisation.mean
+    np.savez(tmp_path / "dev.npz", X=raw.astype(np.float64).round().reshape(len(raw), 8, 8))
+    status, out, err = pandatui_("predict", "brave-otter", "dev.npz")
+    assert (status, err) == (0, "")
+    rows = list(csv.DictReader(io.StringIO(out)))
+    assert list(rows[0]) == ["row", "label", *(f"p({i})" for i in range(10))]
+    labels = [dataset.classes[i] for i in dataset.dev.labels]
+    right = np.mean([row["label"] == label for row, label in zip(rows, labels, strict=True)])
+    assert right == session.result.dev_accuracy
+    costs = [-np.log(float(row[f"p({label})"])) for row, label in zip(rows, labels, strict=True)]
+    assert np.isclose(np.mean(costs), session.result.dev_cost, rtol=1e-5)
+
+
+def test_predict_says_what_is_wrong(pandatui_, kept, tmp_path):
+    kept()
+    (tmp_path / "rows.csv").write_text("1,2,3,4,5,6\n")
+    for args in (("brave-otter", "rows.csv"), ("brave-otter", "nowhere.csv"), ("nobody", "rows.csv")):
+        status, out, err = pandatui_("predict", *args)
+        assert (status, out, err.count("\n")) == (2, "", 1)
+    kept("moved", edit=lambda s: s.config.update(data="gone.csv"))
+    status, _, err = pandatui_("predict", "moved", "rows.csv")
+    assert status == 5
+    assert "--data FILE" in err
+
+
+def test_nudges_serve_another_run(pandatui_, kept, tmp_path):
+    session = kept()
+    assert pandatui_("export", "--format", "nudges", "-o", "n.txt")[0] == 0
+    options = ("--data", "xor", "--hidden", "4", "--epochs", "6", "--json")
+    status, out, _ = pandatui_("train", *options, "--nudges", "n.txt")
+    assert status == 0
+    assert json.loads(out)["costs_sha256"] == session.result.costs_sha256
+    (tmp_path / "n.txt").write_text("5:nothing=1\n")
+    status, _, err = pandatui_("train", *options, "--nudges", "n.txt")
+    assert (status, err.count("\n")) == (2, 1)
+    assert "line 1" in err
+    assert pandatui_("train", *options, "--nudges", "nowhere.txt")[0] == 2

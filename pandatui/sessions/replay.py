@@ -108,7 +108,7 @@ def rerun(
 
 
 def last_by(events: Sequence[Event], step: int) -> int:
-    """The id of the last event by a step that still stands; those are in order of their steps."""
+    """The id of the last event by a step that still stands; jumps apart, those are in order of steps."""
     standing = (e.id for e in events if e.undone_by is None and e.kind not in JUMPS and e.step <= step)
     return max(standing, default=0)
 

@@ -17,7 +17,12 @@ def to_ascii(text: str) -> str:
 
 
 def terminal_has_utf8(environ: dict[str, str] | os._Environ[str] = os.environ) -> bool:
-    """Whether the locale says UTF-8, by the rules of POSIX: LC_ALL, else LC_CTYPE, else LANG."""
+    """Whether the locale says UTF-8, by the rules of POSIX: LC_ALL, else LC_CTYPE, else LANG.
+
+    Where LANG says C, Python itself sets LC_CTYPE to C.UTF-8 for its children (PEP 538): that is no answer.
+    """
+    if environ.get("LANG") in ("C", "POSIX") and environ.get("LC_CTYPE") in ("C.UTF-8", "C.utf8"):
+        return bool(environ.get("LC_ALL")) and terminal_has_utf8({"LC_ALL": environ["LC_ALL"]})
     for name in ("LC_ALL", "LC_CTYPE", "LANG"):
         if value := environ.get(name):
             return "utf8" in value.lower().replace("-", "")

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 from textual.content import Content
 
+from pandatui.plain import plain
 from pandatui.training.knobs import KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot
 from pandatui.tui import wording
@@ -49,7 +50,9 @@ def face_of(
     space: Space,
 ) -> Face:
     """`more`: the epochs that `space` goes on for after the last one."""
-    status = wording.status_line(s, about, space.width, problem)
+    status = wording.status_line(
+        s, about, space.width, "" if s.status == "failed" and not space.tiny else problem
+    )
     if space.tiny and message is not None:
         status = Content(" ") + message
     zoomed = " · zoomed, Z shows all" if look.window else ""
@@ -60,16 +63,21 @@ def face_of(
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
         knobs=wording.knob_rows(s, about, picked, used),
         knob_line=wording.knob_line(s, picked, coarse, space.width),
-        log=_log(s, message, lesson, more, space),
+        log=_log(s, message, lesson, problem, more, space),
         foot=wording.foot(s, space.width, more),
     )
 
 
-def _log(s: Snapshot, message: Content | None, lesson: bool, more: int, space: Space) -> list[Content]:
+def _log(
+    s: Snapshot, message: Content | None, lesson: bool, problem: str, more: int, space: Space
+) -> list[Content]:
     """What must be said, what was just done, what happened before it, newest first; the lesson last."""
     room = max(1, space.log_height)
-    lines = [line for line in (wording.headline(s, space.log_width, more), message) if line is not None]
-    said = _lesson(s, space.wide) if lesson and s.status != "diverged" else None
+    head = wording.headline(s, space.log_width, more)
+    if s.status == "failed":
+        head = Content.styled(f"✖ {plain(problem)} · what there is will be saved · q quits", "bold $error")
+    lines = [line for line in (head, message) if line is not None]
+    said = _lesson(s, space.wide) if lesson and s.status not in ("diverged", "failed") else None
     lines += wording.happenings(s, wording.EpochOf(s), max(0, room - len(lines) - (said is not None)))
     if said is not None:
         lines += [Content("")] * (room - 1 - len(lines)) + [said]

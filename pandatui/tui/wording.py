@@ -8,7 +8,7 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
-from pandatui.training.events import Event, Fact, Failed, Gesture, Recorded, Refused, WorseThanGuessing
+from pandatui.training.events import Event, Fact, Gesture, Recorded, Refused, WorseThanGuessing
 from pandatui.training.knobs import COARSE, KNOBS
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import (
@@ -51,6 +51,8 @@ def state_words(s: Snapshot) -> tuple[str, str]:
     """The run's state as a sign with a word, and the style that goes with it."""
     if s.speed is not None:
         return ("○ replay, standing", "bold $warning") if s.paused else ("● replay", "bold $success")
+    if s.status == "failed":
+        return "✖ stopped", "bold $error"
     if s.status == "diverged":
         return "✖ diverged", "bold $error"
     if s.status == "finished":
@@ -92,7 +94,7 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
-        right.append((f" · {plain(problem, 60)}", "bold $error"))
+        right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
@@ -232,11 +234,11 @@ class EpochOf:
 
 def no_more(s: Snapshot | None) -> str:
     """Why nothing can be turned or trained any more, or an empty string."""
-    return (
-        "it has diverged: u goes back, h to the last good state with half the rate"
-        if s is not None and s.status == "diverged"
-        else ""
-    )
+    status = s.status if s is not None else "running"
+    return {
+        "diverged": "it has diverged: u goes back, h to the last good state with half the rate",
+        "failed": "training has ended by an error: q quits",
+    }.get(status, "")
 
 
 def no_step(s: Snapshot | None) -> str:
@@ -258,8 +260,6 @@ def answer(fact: Fact, paused: bool) -> tuple[str, str] | None:
             return words, "$warning"
         case WorseThanGuessing():
             return f"{words} · u go back before your last nudge · a lower the rate", "bold $warning"
-        case Failed():
-            return f"{words} · what there is will be saved · q quits", "bold $error"
         case _:
             return None
 
@@ -322,6 +322,8 @@ def foot(s: Snapshot, width: int, more: int) -> Content:
     if s.speed is not None:
         keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
         keys += [("<>", "speed"), ("esc", "close")]
+    elif s.status == "failed":
+        keys = [("←→", "read the curve")]
     elif s.status == "diverged":
         keys = [("h", "rescue"), *undo_keys(s), ("←→", "read the curve"), ("ctrl+n", "new run")]
     elif s.status == "finished":

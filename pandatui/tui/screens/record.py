@@ -93,9 +93,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         Binding("ctrl+n", "app.new_run", "new run", tooltip="Begin one", id="record.new"),
         Binding("space", "play", "play it", tooltip="By its own clock", id="record.play"),
         Binding("r", "resume", "go on", tooltip="Train on where it ended", id="record.resume"),
-        Binding(
-            "f", "branch", "branch", tooltip="From the cursor, as a new session", id="record.branch"
-        ),
+        Binding("f", "branch", "branch", tooltip="From the cursor, as a new session", id="record.branch"),
         Binding("escape", "close", "close", tooltip="Back to where you were", id="record.close"),
         Binding("q", "app.quit", "quit", tooltip="Leave", id="record.quit"),
     ]

@@ -128,9 +128,7 @@ class SessionsScreen(Screen[None]):
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         stored = self._found.get(str(event.row_key.value))
         if stored is not None:
-            self.app.push_screen(
-                RecordScreen(stored.path, ascii_only=self._ascii, live=self._live)
-            )
+            self.app.push_screen(RecordScreen(stored.path, ascii_only=self._ascii, live=self._live))
 
     def action_close(self) -> None:
         if len(self.app.screen_stack) > 2:

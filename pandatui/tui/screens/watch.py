@@ -20,6 +20,7 @@ from pandatui.training.events import (
     EpochDone,
     Extend,
     Fact,
+    Failed,
     GoOn,
     Note,
     Nudge,
@@ -31,7 +32,7 @@ from pandatui.training.events import (
 )
 from pandatui.training.knobs import COARSE, KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot, View
-from pandatui.training.words import knob_value
+from pandatui.training.words import knob_value, sentence
 from pandatui.tui import wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import SMOOTHING, Look, axis_end
@@ -129,8 +130,8 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         self._snapshot = snapshot
         self.set_class(bool(self.query(HelpPanel)), "-helped")
         problem = self.live.recorder.problem
-        if self.live.driver.failure is not None:
-            problem = "training stopped by an error"
+        if (failure := self.live.driver.failure) is not None:
+            snapshot, problem = replace(snapshot, status="failed"), sentence(Failed(failure))
         if self._message is not None and time.monotonic() - self._message[1] > MESSAGE_SECONDS:
             self._message = None
         state = (
