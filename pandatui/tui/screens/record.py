@@ -15,7 +15,7 @@ from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError
 from pandatui.sessions.replay import RerunError
 from pandatui.sessions.schema import from_number
-from pandatui.sessions.store import read
+from pandatui.sessions.store import look
 from pandatui.training.events import gestures
 from pandatui.training.words import cost, duration, number, plural
 from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
@@ -122,19 +122,25 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         keys = "space plays it  r goes on  f branches  ←→ read  ctrl+o sessions  esc close  q quit"
         self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
-            self._session, whole = read(self._path)
+            stored = look(self._path)
         except SessionError as error:
-            self.query_one("#status", Lines).show(
-                [Content.styled(f" {plain(str(error), 500)}", "bold $error")]
-            )
+            self._say(plain(str(error), 500))
             return
-        head = summary_line(self._session)
-        if not whole:
-            head = Content.styled(" edited ", "bold $error") + head
+        if stored.session is None:
+            self._say(plain(stored.problem, 500))
+            return
+        session = self._session = stored.session
+        words = "edited" if stored.edited else stored.status if stored.status != session.status else ""
+        head = summary_line(session)
+        if words:
+            head = Content.styled(f" {words} ", "bold $error") + head
         self.query_one("#status", Lines).show([head])
-        self.query_one("#events", Lines).show(event_lines(self._session) or [Content("no nudges")])
-        self.query_one("#settings", Lines).show(settings_lines(self._session))
+        self.query_one("#events", Lines).show(event_lines(session) or [Content("no nudges")])
+        self.query_one("#settings", Lines).show(settings_lines(session))
         self.call_after_refresh(self._draw)
+
+    def _say(self, problem: str) -> None:
+        self.query_one("#status", Lines).show([Content.styled(f" {problem}", "bold $error")])
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)

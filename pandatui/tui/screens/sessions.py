@@ -39,7 +39,7 @@ def row_of(stored: Stored) -> tuple[str, ...]:
         plain(s.name, 30),
         plain(s.created[5:16].replace("T", " "), 11),
         plain(s.data.name, 16),
-        s.status,
+        stored.status,
         cost(from_number(best)) if best is not None else "",
         f"{from_number(right):.1%}" if right is not None else "",
         str(nudges or ""),
