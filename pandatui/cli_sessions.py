@@ -90,6 +90,7 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
 
 @click.command()
 @of_session
+@click.option("--speed", metavar="X", type=click.FloatRange(0.25, 1000), help="Times as fast as it was. [1]")
 @click.option("--verify", is_flag=True, help="Train it again and compare every cost and the weights.")
 @click.option("--without", metavar="N|all", multiple=True, help="Train it again without nudge N; repeatable.")
 @click.option("--until", metavar="STEP", type=click.IntRange(min=1), help="Train it again up to a step.")
@@ -97,17 +98,19 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
 @click.option("--accept-edited", is_flag=True, help="Also when the file is not as it was written.")
 @as_json_option
 def replay(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
-    """Train a session again, without a screen.
+    """Play a session on the watch screen; or train it again, without a screen.
 
-    With --verify every cost and the final weights are compared with the record. With --without or --until the
-    run is saved as a session of its own, and what the nudges were worth is said. SESSION is a path or a name.
-    [the newest]
+    Playing needs no data and trains nothing. With --verify every cost and the final weights are compared with
+    the record. With --without or --until the run is saved as a session of its own, and what the nudges were
+    worth is said. SESSION is a path or a name. [the newest]
     """
     import sys
 
     asked = options["without"] or options["until"] is not None
-    if options["verify"] == bool(asked):
-        raise click.UsageError("expected --verify, or --without N or all, or --until STEP")
+    if options["verify"] + bool(asked) + (options["speed"] is not None) > 1:
+        raise click.UsageError("expected one of --speed, --verify, and --without or --until")
+    if not (options["verify"] or asked):
+        sys.exit(_play(session, sessions, options["speed"] or 1.0))
     from pandatui.cli_replay import Replay, ghost, verify
 
     store = store_of(sessions)
@@ -157,6 +160,27 @@ def predict(session: str, file: str, sessions: str | None, output: str | None, d
 
     store = store_of(sessions)
     sys.exit(predict_rows(store, store.find(session), file, output=output, data=data))
+
+
+def _play(session: str | None, sessions: str | None, speed: float) -> int:
+    import sys
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("the screen needs a terminal; without one: pandatui show, or replay --verify")
+    from pandatui.settings import load_settings
+    from pandatui.training.setup import RunOptions
+    from pandatui.tui.app import Start, run_app
+
+    store, kept = store_of(sessions), load_settings()
+    start = Start(
+        folder=store.folder,
+        options=RunOptions(),
+        session_file=store.find(session),
+        speed=speed,
+        theme=kept.theme,
+        keys=kept.keys,
+    )
+    return run_app(start)
 
 
 COMMANDS = (list_sessions, show, replay, export, predict)
