@@ -6,11 +6,20 @@ two steps (quick), then encodes and writes it while training goes on. A disk tha
 training: the problem is there to be shown, and saving is tried again.
 """
 
+import contextlib
 import errno
 import os
 import threading
 import time
 
+from pandatui.sessions.checkpoints import (
+    MOST_AT_ONCE,
+    WORTH_IT,
+    Checkpoint,
+    Checkpoints,
+    folder_of,
+    kept_by,
+)
 from pandatui.sessions.journal import Journal
 from pandatui.sessions.ledger import Ledger
 from pandatui.sessions.record import Identity, record
@@ -51,6 +60,7 @@ class Recorder:
         self._journal = journal
         self._before = before
         self._ledger = driver.ask(Ledger).result()
+        self._checkpoints = Checkpoints(folder_of(store.path(identity.name)))
         self._not_saved = ""
         self._not_journalled = ""
         self.saves = 0
@@ -112,6 +122,7 @@ class Recorder:
         if journal is not None:
             try:
                 self._write(session)
+                self._keep(self._driver.ask(self._kept).result(), at_most=0)  # the end
                 if self._not_saved:
                     self._driver.ask(lambda run: self._note_down(run, journal, sync=True)).result()
             finally:
@@ -194,14 +205,24 @@ class Recorder:
         journal = self._journal
         assert journal is not None
 
-        def look(run: Run) -> tuple[Session, int, int]:
+        def look(run: Run) -> tuple[Session, dict[int, Checkpoint], int, int]:
             self._note_down(run, journal, sync=False)
-            return self._record(run, None), journal.end, journal.number
+            return self._record(run, None), self._kept(run), journal.end, journal.number
 
-        session, end, number = self._driver.ask(look).result()
+        session, kept, end, number = self._driver.ask(look).result()
         self._write(session)
+        self._keep(kept)
         if not self._not_saved and end > LONG_JOURNAL:
             self._driver.ask(lambda run: self._shorten(journal, end, number)).result()
+
+    def _kept(self, run: Run) -> dict[int, Checkpoint]:
+        """What to keep as checkpoints; a run that is quickly trained again needs none."""
+        return kept_by(run) if self._driver.seconds >= WORTH_IT else {}
+
+    def _keep(self, kept: dict[int, Checkpoint], at_most: int = MOST_AT_ONCE) -> None:
+        if kept and not self._not_saved:
+            with contextlib.suppress(OSError):  # they only save time; the file tells of a full disk
+                self._checkpoints.keep(kept, at_most=at_most)
 
     def _shorten(self, journal: Journal, end: int, number: int) -> None:
         try:

@@ -1,22 +1,26 @@
 """Going on where a session ended, whatever ended it: stopped, finished, diverged, or killed.
 
-Its journal is mended and locked, its live path trained again from the seed, bit for bit, and a Driver and
+Its journal is mended and locked, its live path trained again from a checkpoint or the seed, and a Driver and
 a Recorder go on with the same session: name, id, running seconds and environment stay those of its beginning.
 """
 
 from dataclasses import dataclass
 from pathlib import Path
 
+from pandatui.data import Dataset
+from pandatui.sessions.checkpoints import folder_of, seek
 from pandatui.sessions.journal import Journal
 from pandatui.sessions.ledger import UNKNOWN
 from pandatui.sessions.record import Identity
 from pandatui.sessions.recorder import Recorder
 from pandatui.sessions.recovery import checked, journal_path, with_journal
-from pandatui.sessions.replay import Progress, data_of, rerun
+from pandatui.sessions.replay import Progress, config_of, data_of, events_of, rerun
 from pandatui.sessions.schema import Session, SessionError
 from pandatui.sessions.store import Store, read
 from pandatui.training import Driver, Run
 from pandatui.training.events import Extend, Refused
+
+_TOLD_EVERY = 256  # steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -74,7 +78,7 @@ def resume(
         session, whole = read(path)  # as it is now that nobody else writes it
         if session.status == "running":
             session = checked(session, contents, path)
-        run = rerun(session, dataset, progress=progress)
+        run = _trained(session, dataset, path, progress)
         notes = [f"the journal's torn tail is kept in {torn.name!r}"] if torn is not None else []
         notes += _compared(session, run)
         if epochs is not None:
@@ -86,6 +90,25 @@ def resume(
         journal.close(remove=False)
         raise
     return Resumed(driver, recorder, session, tuple(notes))
+
+
+def _trained(session: Session, dataset: Dataset, path: Path, progress: Progress | None) -> Run:
+    """The run at the end of the record: from its last checkpoint, or from the seed where none serves."""
+    events = events_of(session)
+    run = Run(config_of(session), dataset)
+    try:
+        found = session.status != "diverged" and seek(session, run, events, folder_of(path))
+    except (ValueError, TypeError, KeyError):  # a checkpoint with a right CRC that no run can have
+        found = False
+    if not found:
+        return rerun(session, dataset, progress=progress)
+    run.adopt(events, session.steps)
+    for mark in range(run.steps + _TOLD_EVERY, session.steps, _TOLD_EVERY):
+        run.train_again(mark, max((e.id for e in events if e.step <= mark), default=0))
+        if progress is not None:
+            progress(mark, session.steps)
+    run.train_again(session.steps, len(events))
+    return run
 
 
 def _extend(run: Run, epochs: int, session: Session) -> None:

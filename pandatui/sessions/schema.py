@@ -5,7 +5,9 @@ of the canonical JSON (sorted keys, no spaces) of all else.
 """
 
 import hashlib
+import json
 import math
+import re
 from collections.abc import Iterable
 from typing import Annotated, Any, Literal
 
@@ -17,7 +19,11 @@ from pandatui.training.knobs import LIVE
 
 FORMAT: Literal["pandatui-session"] = "pandatui-session"
 VERSION: Literal[1] = 1
-MAX_BYTES = 64 * 1024 * 1024
+MAX_BYTES = 32 * 1024 * 1024
+_MOST = {b",": 2_000_000, b'"': 1_000_000, b"[": 300_000, b"{": 300_000}  # what bounds time and memory
+_MOST_DIGITS = 1_000
+_STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
+_TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?|[{}]', re.DOTALL)
 
 Special = Literal["NaN", "Infinity", "-Infinity"]
 Number = float | Special
@@ -188,6 +194,7 @@ def decode(raw: bytes) -> tuple[Session, bool]:
     Raises SessionError.
     """
     try:
+        _check_size(raw)
         plain = msgspec.json.decode(raw)
         if not isinstance(plain, dict) or plain.get("format") != FORMAT:
             raise SessionError('not a pandatui session: expected "format": "pandatui-session"')
@@ -195,6 +202,7 @@ def decode(raw: bytes) -> tuple[Session, bool]:
             raise SessionError(
                 f"version {version}: this pandatui reads up to version {VERSION}; use a newer one"
             )
+        _check_keys(raw)
         session = msgspec.convert(plain, Session)
         RunConfig.from_dict(session.config)
         _check_events(session)
@@ -203,8 +211,43 @@ def decode(raw: bytes) -> tuple[Session, bool]:
         return session, session.integrity == integrity_of(plain)
     except ConfigError as error:
         raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
-    except (msgspec.DecodeError, RecursionError, UnicodeDecodeError, OverflowError) as error:
+    except SessionError:
+        raise
+    except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
         raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
+
+
+def _check_size(raw: bytes) -> None:
+    """Before anything is made of it: how much there is of what takes memory, and no endless numbers."""
+    if len(raw) > MAX_BYTES:
+        raise SessionError(f"larger than {MAX_BYTES // 2**20} MiB, which no session is")
+    for sign, most in _MOST.items():
+        if (found := raw.count(sign)) > most:
+            raise SessionError(f"expected at most {most:,} of {sign.decode()!r}, found {found:,}")
+    endless = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS)
+    if endless.search(raw) and endless.search(_STRING.sub(b"", raw)):
+        raise SessionError(f"expected numbers of less than {_MOST_DIGITS:,} digits")
+
+
+def _check_keys(raw: bytes) -> None:
+    """No key twice in one object: a reader that takes the first would see another session."""
+    seen: list[set[bytes]] = []
+    path: list[bytes] = []
+    key = b""
+    for token in _TOKEN.finditer(raw):
+        if token[0] == b"{":
+            seen.append(set())
+            path.append(key)
+        elif token[0] == b"}":
+            seen.pop()
+            key = path.pop()
+        elif token[2] is not None:
+            key = token[1]
+            name = json.loads(b'"%s"' % key).encode() if b"\\" in key else key
+            if name in seen[-1]:
+                where = ".".join(each.decode() for each in (*path[1:], name))
+                raise SessionError(f"$.{where[:200]}: expected a key once, found it twice")
+            seen[-1].add(name)
 
 
 _JUMPS = ("undo", "redo", "rewind")
@@ -216,6 +259,8 @@ def _check_events(session: Session) -> None:
 
     So that training them again ends, and whoever shows them can rely on their fields.
     """
+    if not 0 <= session.seconds <= MAX_STEP:
+        raise SessionError(f"$.seconds: expected running time, found {session.seconds}")
     last = 1
     for i, event in enumerate(session.events):
         where = f"$.events[{i}]"
@@ -223,7 +268,7 @@ def _check_events(session: Session) -> None:
             raise SessionError(f"{where}.id: expected {i + 1}, found {event.id}")
         if event.kind not in KINDS:
             raise SessionError(f"{where}.kind: expected one of {', '.join(sorted(KINDS))}")
-        if not (1 <= event.step <= MAX_STEP and event.seconds >= 0):
+        if not (1 <= event.step <= MAX_STEP and 0 <= event.seconds <= MAX_STEP):
             raise SessionError(f"{where}: expected a step from 1 and seconds from 0")
         if event.kind == "nudge":
             _check_nudge(event, where)
@@ -272,5 +317,15 @@ def _check_curves(curves: Curves) -> None:
         raise SessionError("curves: expected as many dev steps as costs and accuracies")
     for values in (curves.train, *dev):
         blocks = values.blocks
+        if blocks and (blocks.size < 1 or len(blocks.h) not in (0, len(blocks.min))):
+            raise SessionError("curves: expected blocks of 1 or more, and a hash for each or none")
         if blocks and not len(blocks.min) == len(blocks.mean) == len(blocks.max):
             raise SessionError("curves: expected min, mean and max of every block")
+    for step in (*curves.dev_step.first, *curves.dev_step.last):
+        if isinstance(step, str) or not 0 <= step <= MAX_STEP:
+            raise SessionError(f"$.curves.dev_step: expected steps, found {step}")
+    for i, stretch in enumerate(curves.abandoned):
+        if len(stretch.step) != len(stretch.cost):
+            raise SessionError(f"$.curves.abandoned[{i}]: expected as many steps as costs")
+        if not all(0 <= step <= MAX_STEP for step in stretch.step):
+            raise SessionError(f"$.curves.abandoned[{i}].step: expected steps")

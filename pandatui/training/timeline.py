@@ -5,7 +5,7 @@ before every nudge. Going back restores the nearest of them and trains forward f
 same bits. The stretch that is left is kept as `Abandoned`, for the eye and for redo.
 """
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -88,6 +88,16 @@ class Timeline:
     def before_nudge(self, run: "Run") -> None:
         """A gesture is about to begin."""
         self._keep(_Kept(run.state(), nudge=True))
+
+    def states(self) -> tuple["RunState", ...]:
+        """The states within reach, in order of their steps; that of the start is not among them."""
+        return tuple(sorted((kept.state for kept in self._kept), key=lambda state: state.steps))
+
+    def reach(self, states: Sequence["RunState"]) -> None:
+        """Have these states of the live path within reach, as if they had just been passed."""
+        while states and sum(not state.steps % self._stride for state in states) > MOST_ON_STRIDE // 2:
+            self._stride *= 2
+        self._kept = [_Kept(state, nudge=bool(state.steps % self._stride)) for state in states]
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)

@@ -71,7 +71,7 @@ def killed(tmp_path):
             else:
                 driver._push(live.apply(step, driver.seconds))
         recorder._tick()
-        for path in elsewhere.folder.iterdir():
+        for path in (elsewhere.path(name), journal_path(elsewhere.path(name))):
             shutil.copy(path, store.folder)
         return store, store.path(name), live
 

@@ -239,11 +239,21 @@ def test_numbers_that_are_no_json(session, literal):
         decode(raw)
 
 
-def test_a_key_given_twice_is_an_edit(session):
-    raw = encode(session).replace(b'"steps":', b'"steps": 7, "steps":', 1)
-    assert decode(raw)[1]  # the last one counts, and that is the one that was written
-    raw = encode(session).replace(b'"queue":', b'"steps": 7, "queue":', 1)
-    assert not decode(raw)[1]
+@pytest.mark.parametrize(
+    ("old", "new", "where"),
+    [
+        (b'"steps":', b'"steps": 7, "steps":', "$.steps"),
+        (b'"steps":', b'"\\u0073teps": 7, "steps":', "$.steps"),
+        (b'"seed":', b'"seed": 7, "seed":', "$.config.seed"),
+        (b'"queue": []', b'"queue": [{"a": 1}, {"a": 1}, {"b": {"a": 1, "a": 1}}]', "$.queue.b.a"),
+    ],
+)
+def test_a_key_given_twice_is_refused(session, old, new, where):
+    raw = encode(session)
+    assert old in raw
+    with pytest.raises(SessionError) as caught:
+        decode(raw.replace(old, new, 1))
+    assert f"{where}: expected a key once" in str(caught.value)
 
 
 def test_a_torn_file_is_refused_at_every_length(session):

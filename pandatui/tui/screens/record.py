@@ -119,7 +119,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
-        keys = "space plays it  r goes on  f branches  ←→ read  ctrl+o sessions  esc close  q quit"
+        keys = "space plays  r goes on  f branches  ←→ read  ctrl+o list  esc close  q quit"
         self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
             stored = look(self._path)

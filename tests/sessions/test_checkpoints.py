@@ -1,0 +1,273 @@
+"""Checkpoints: they save time and nothing else; a wrong one is never gone on from."""
+
+from __future__ import annotations
+
+import io
+import random
+import shutil
+import zipfile
+
+import numpy as np
+import pytest
+
+from pandatui.sessions import Store, checkpoints
+from pandatui.sessions import recorder as recorder_module
+from pandatui.sessions.checkpoints import (
+    CheckpointError,
+    Checkpoints,
+    chain_at,
+    decode,
+    encode,
+    folder_of,
+    kept_by,
+    seek,
+)
+from pandatui.sessions.record import Identity, record
+from pandatui.sessions.recorder import Recorder
+from pandatui.sessions.resume import resume
+from pandatui.training import Driver, Run
+from pandatui.training.environment import pin_blas
+from pandatui.training.events import Extend, Nudge, Rewind, Undo
+from pandatui.training.setup import RunOptions, prepare
+
+
+@pytest.fixture(autouse=True)
+def _one_blas_thread():
+    pin_blas()
+
+
+def a_run(**options):
+    options = {"data": "xor", "hidden": (6,), "epochs": 40, "decay": 0.1, "optimizer": "adam"} | options
+    return Run(*prepare(RunOptions(**options)))
+
+
+def go(run, steps):
+    while run.steps < steps and run.ready:
+        run.step()
+    return run
+
+
+def everything(run):
+    h = run.history
+    return (
+        run.steps,
+        run.epoch,
+        run.status,
+        run.weights_sha256(),
+        h.costs_sha256(),
+        h.best,
+        [s.last(10_000).tolist() for s in (h.train, h.dev_step, h.dev_cost, h.dev_accuracy)],
+        [each.tolist() for each in run.rates.arrays()],
+        dict(run.knobs),
+        run.base_rate,
+        run.batches.state(),
+        run._below_guessing,
+        run._worse_since,
+    )
+
+
+def with_a_past():
+    run = go(a_run(), 100)
+    run.apply(Nudge("learning_rate", notches=2))
+    go(run, 150)
+    run.apply(Nudge("batch_size", times=0.5))
+    go(run, 180)
+    run.apply(Undo())
+    return go(run, 333)
+
+
+def session_of(run):
+    return record(run, Identity("one", "id-1", "2026-01-02T03:04:05+00:00"), 1.0, None)
+
+
+@pytest.fixture
+def kept(tmp_path):
+    """A run with its checkpoints in a folder."""
+    run = with_a_past()
+    folder = tmp_path / "one.checkpoints"
+    Checkpoints(folder).keep(kept_by(run))
+    return run, folder
+
+
+def test_from_any_of_them_it_is_the_same_run(kept):
+    run, folder = kept
+    session = session_of(run)
+    names = sorted((p for p in folder.iterdir()), key=lambda p: int(p.stem))
+    assert [int(p.stem) for p in names][-1] == 333
+    while names:
+        fresh = Run(run.config, run.dataset)
+        fresh.adopt(run.events, run.steps)
+        assert seek(session, fresh, run.events, folder)
+        assert fresh.steps == int(names[-1].stem)
+        fresh.train_again(run.steps, len(run.events))
+        assert everything(fresh) == everything(run)
+        names.pop().unlink()
+    assert not seek(session, Run(run.config, run.dataset), run.events, folder)
+
+
+def test_the_states_on_disk_are_within_reach_again(kept):
+    run, folder = kept
+    fresh = Run(run.config, run.dataset)
+    fresh.adopt(run.events, run.steps)
+    assert seek(session_of(run), fresh, run.events, folder)
+    fresh.adopt(run.events, run.steps)
+    for each in (run, fresh):
+        each.last_event = len(each.events)
+        each.apply(Rewind(120))
+    assert everything(fresh) == everything(run)
+    for each in (run, fresh):
+        go(each, 400)
+        each.apply(Undo())
+    assert everything(fresh) == everything(run)
+
+
+def test_those_of_another_path_are_passed_over(kept):
+    _, folder = kept
+    other = go(a_run(), 333)
+    assert seek(session_of(other), Run(other.config, other.dataset), other.events, folder)  # up to the nudge
+    fresh = Run(other.config, other.dataset)
+    seek(session_of(other), fresh, other.events, folder)
+    assert fresh.steps <= 100
+    stranger = go(a_run(seed=2), 333)
+    assert not seek(session_of(stranger), Run(stranger.config, stranger.dataset), stranger.events, folder)
+    wider = go(a_run(hidden=(7,)), 333)
+    assert not seek(session_of(wider), Run(wider.config, wider.dataset), wider.events, folder)
+
+
+def test_a_flipped_bit_is_never_gone_on_from(kept):
+    run, folder = kept
+    raw = (folder / "333.npz").read_bytes()
+    true = encode(decode(raw, run))
+    chance = random.Random(11)
+    refused = 0
+    for _ in range(1500):
+        place = chance.randrange(len(raw))
+        flipped = bytearray(raw)
+        flipped[place] ^= 1 << chance.randrange(8)
+        try:
+            assert encode(decode(bytes(flipped), run)) == true
+        except CheckpointError:
+            refused += 1
+    assert refused > 1000
+
+
+def test_cut_anywhere_it_is_none(kept):
+    run, folder = kept
+    raw = (folder / "333.npz").read_bytes()
+    for cut in range(0, len(raw), 97):
+        with pytest.raises(CheckpointError):
+            decode(raw[:cut], run)
+
+
+def archive(**members):
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w", members.pop("how", zipfile.ZIP_STORED)) as made:
+        for name, raw in members.items():
+            made.writestr(name.replace("_", "."), raw)
+    return target.getvalue()
+
+
+@pytest.mark.parametrize(
+    "raw",
+    [
+        b"",
+        b"PK",
+        archive(),
+        archive(meta_json=b"{}"),
+        archive(meta_json=b"[" * 100_000),
+        archive(meta_json=b" " * 2_000_000),
+        archive(how=zipfile.ZIP_DEFLATED, meta_json=b"{}"),
+        archive(meta_json=b"{}", parameters_npy=b"\x93NUMPY\x01\x00v\x00{'descr': '|V0', 'shape': (9,)}"),
+        archive(meta_json=b"{}", parameters_npy=b"\x93NUMPY\x01\x00\x05\x00((((("),
+    ],
+)
+def test_files_that_are_none(raw):
+    with pytest.raises(CheckpointError):
+        decode(raw, a_run())
+
+
+def test_a_pickle_is_not_opened(kept):
+    run, folder = kept
+    with zipfile.ZipFile(folder / "333.npz") as old:
+        members = {name: old.read(name) for name in old.namelist()}
+    evil = io.BytesIO()
+    np.lib.format.write_array(evil, np.array([print], dtype=object))
+    members["parameters.npy"] = evil.getvalue()
+    target = io.BytesIO()
+    with zipfile.ZipFile(target, "w") as made:
+        for name, raw in members.items():
+            made.writestr(name, raw)
+    with pytest.raises(CheckpointError):
+        decode(target.getvalue(), run)
+
+
+def test_the_chain_at_any_step():
+    run, short = go(a_run(epochs=400), 2100), a_run(epochs=400)
+    for steps in (1, 1023, 1024, 1025, 2048, 2100):
+        go(short, steps)
+        assert chain_at(run.history, steps) == short.history.costs_sha256()
+
+
+def test_each_is_written_once_and_what_is_not_kept_goes(tmp_path, monkeypatch):
+    written = []
+    write = checkpoints.write_whole
+    monkeypatch.setattr(
+        checkpoints, "write_whole", lambda path, raw: written.append(path.name) or write(path, raw)
+    )
+    folder = tmp_path / "one.checkpoints"
+    kept = Checkpoints(folder)
+    run = go(a_run(epochs=400), 100)
+    kept.keep(kept_by(run))
+    assert sorted(written) == sorted(["32.npz", "64.npz", "96.npz", "100.npz"])
+    (folder / ".77-0123456789abcdef.tmp").touch()
+    (folder / "notes.txt").touch()
+    written.clear()
+    go(run, 130)
+    kept.keep(kept_by(run))
+    assert sorted(written) == ["128.npz", "130.npz"]
+    assert {p.name for p in folder.iterdir()} == {
+        *("32.npz", "64.npz", "96.npz", "128.npz", "130.npz", "notes.txt")
+    }
+
+
+def test_over_the_limit_the_last_ones_stay(tmp_path, monkeypatch):
+    run = go(a_run(epochs=400), 300)
+    size = len(encode(kept_by(run)[300]))
+    monkeypatch.setattr(checkpoints, "MOST_BYTES", 4 * (size + 8192))
+    folder = tmp_path / "one.checkpoints"
+    Checkpoints(folder).keep(kept_by(run))
+    steps = sorted(int(p.stem) for p in folder.iterdir())
+    assert steps[-1] == 300
+    assert 2 <= len(steps) <= 8
+    other = tmp_path / "two.checkpoints"
+    Checkpoints(other).keep(kept_by(run), at_most=0)
+    assert [p.name for p in other.iterdir()] == ["300.npz"]
+
+
+@pytest.mark.parametrize("deleted", [False, True])
+def test_resumed_with_and_without_them(tmp_path, monkeypatch, deleted):
+    monkeypatch.setattr(recorder_module, "WORTH_IT", 0.0)
+    store = Store(tmp_path)
+    driver = Driver(with_a_past())
+    run = driver.ask(lambda run: run).result()
+    recorder = Recorder(driver, store, Identity.new("one"))
+    recorder.start()
+    driver.close()
+    recorder.close()
+    path = store.path("one")
+    assert (folder_of(path) / "333.npz").is_file()
+    if deleted:
+        shutil.rmtree(folder_of(path))
+    trained = []
+    step = Run._train_step
+    monkeypatch.setattr(Run, "_train_step", lambda self, seconds: trained.append(1) or step(self, seconds))
+    resumed = resume(store, path)
+    assert len(trained) == (333 if deleted else 0)
+    again = resumed.driver.ask(lambda run: run).result()
+    assert resumed.notes == ()
+    for each in (run, again):
+        go(each, 10_000)
+        each.apply(Extend(45))
+        go(each, 10_000)
+    assert everything(again) == everything(run)
+    resumed.recorder.close(evaluate=False)
