@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 from pandatui import __version__
+from pandatui.cli_doctor import completion, doctor
 from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
 
@@ -26,7 +27,8 @@ class _DefaultGroup(click.Group):
 
     def parse_args(self, ctx: click.Context, args: list[str]) -> list[str]:
         own = ("-h", "--help", "-V", "--version")
-        if not args or (args[0] not in self.commands and args[0] not in own):
+        completing = not args and ctx.resilient_parsing
+        if not completing and (not args or (args[0] not in self.commands and args[0] not in own)):
             args = ["watch", *args]
         return super().parse_args(ctx, args)
 
@@ -230,7 +232,7 @@ def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
         report.put(report.data_text(found, label, drop))
 
 
-for _command in (*COMMANDS, resume):
+for _command in (resume, *COMMANDS, doctor, completion):
     cli.add_command(_command)
 
 
@@ -258,7 +260,7 @@ def main() -> None:
             errors="backslashreplace"
         )  # as stderr: no terminal is too old for a class name
     try:
-        cli.main(standalone_mode=False)
+        cli.main(prog_name="pandatui", standalone_mode=False)
     except click.exceptions.Exit as done:
         sys.exit(done.exit_code)
     except click.Abort:

@@ -429,3 +429,34 @@ def test_nudges_serve_another_run(pandatui_, kept, tmp_path):
     assert (status, err.count("\n")) == (2, 1)
     assert "line 1" in err
     assert pandatui_("train", *options, "--nudges", "nowhere.txt")[0] == 2
+
+
+# -- doctor, completion --------------------------------------------------------------------------------------
+
+
+def test_doctor_names_what_training_runs_on(pandatui_, folder):
+    status, out, err = pandatui_("doctor")
+    found = dict(line.split(maxsplit=1) for line in out.splitlines())
+    assert (status, err) == (0, "")
+    assert found["threads"] == "1"
+    assert found["sessions"] == str(folder)
+    assert {"pandatui", "python", "numpy", "blas", "kernel", "simd"} <= set(found)
+
+
+@pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])
+def test_completion_is_a_script_for_the_shell(pandatui_, shell):
+    status, out, _ = pandatui_("completion", shell)
+    assert status == 0
+    assert "_PANDATUI_COMPLETE" in out
+    assert pandatui_("completion", "tcsh")[0] == 2
+
+
+@pytest.mark.parametrize(
+    ("words", "offered"),
+    [("pandatui sh", "show"), ("pandatui export --form", "--format"), ("pandatui export --format n", "npz")],
+)
+def test_completion_offers_commands_options_and_choices(pandatui_, monkeypatch, words, offered):
+    monkeypatch.setenv("_PANDATUI_COMPLETE", "bash_complete")
+    monkeypatch.setenv("COMP_WORDS", words)
+    monkeypatch.setenv("COMP_CWORD", str(len(words.split()) - 1))
+    assert f"plain,{offered}" in pandatui_()[1].splitlines()

@@ -1,7 +1,7 @@
 """Checkpoints, `NAME.checkpoints/STEP.npz`: states of a run on disk, so that going on need not train again.
 
 They are the states that the run's timeline keeps, and its end; each is written once, whole, never a pickle.
-It serves only if it is of the path that stands: arrays as the network has them, nudges and costs as on record.
+It serves only if of the path that stands: arrays as the network has them, nudges and costs as on record.
 Any other is passed over, and what it would have saved is trained again.
 """
 

@@ -271,7 +271,7 @@ def distance(steps: int, steps_per_epoch: int) -> str:
 
 
 def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
-    """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where there is little room."""
+    """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where room is scarce."""
     back = f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})"
     keys = [("u", back if width >= 100 else "undo")]
     return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])

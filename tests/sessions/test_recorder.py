@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import threading
 import time
 from pathlib import Path
@@ -10,8 +11,10 @@ import pytest
 
 from pandatui.sessions import Recorder, Store
 from pandatui.sessions import recorder as module
+from pandatui.sessions.lock import holder
 from pandatui.sessions.recorder import Identity
-from pandatui.sessions.store import read
+from pandatui.sessions.records import read_journal
+from pandatui.sessions.store import look, read
 from pandatui.training import Driver
 from pandatui.training.events import Finished, GoOn, Nudge
 
@@ -195,3 +198,98 @@ def test_closing_what_never_started(recording):
     driver, recorder = recording()
     driver.close()
     assert recorder.close().status == "stopped"
+
+
+# -- the journal --
+
+
+def test_journal_and_lock_are_there_before_the_first_step_and_gone_at_the_end(recording):
+    driver, recorder = recording()
+    recorder.start()
+    path = Path(recorder.path)
+    journal = path.with_suffix(".journal")
+    assert journal.stat().st_size > 0
+    assert holder(journal).pid == os.getpid()
+    assert look(path).status == "running"
+    driver.close(LONG)
+    recorder.close()
+    assert not journal.exists()
+    assert look(path).status == "stopped"
+
+
+def test_costs_are_in_the_journal_while_the_file_waits(recording, monkeypatch):
+    monkeypatch.setattr(module, "PERIOD", 1_000)
+    monkeypatch.setattr(module, "TICK", 0.005)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    path = Path(recorder.path)
+    until(lambda: look(path).session.steps > 100)
+    assert read(path)[0].steps == 0
+
+
+def test_a_nudge_that_reached_no_disk_is_marked_and_written_later(recording, monkeypatch):
+    driver, recorder = recording()
+    recorder.start()
+    path = Path(recorder.path)
+    heard = []
+    driver.subscribe(lambda fact: heard.append((recorder.unsaved, len(look(path).session.events))))
+
+    def full(*_, **__):
+        raise OSError(28, "No space left on device")
+
+    run = driver.ask(lambda run: run).result()
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "write", full)
+        driver._push(run.apply(Nudge("learning_rate", notches=1)))
+        assert recorder.problem == "not saved: No space left on device"
+    driver._push(run.apply(Nudge("momentum", notches=1)))
+    assert heard == [(True, 0), (False, 2)]
+    assert recorder.problem == ""
+
+
+def test_a_journal_that_is_taken_away_is_made_again(recording, monkeypatch):
+    monkeypatch.setattr(module, "TICK", 0.005)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    journal = Path(recorder.path).with_suffix(".journal")
+    journal.unlink()
+    until(journal.exists)
+    until(lambda: holder(journal) is not None)
+    steps = driver.ask(lambda run: run.steps).result(LONG)
+    until(lambda: look(Path(recorder.path)).session.steps > steps)
+
+
+def test_a_journal_does_not_grow_for_ever(recording, monkeypatch):
+    monkeypatch.setattr(module, "TICK", 0.002)
+    monkeypatch.setattr(module, "PERIOD", 0.01)
+    monkeypatch.setattr(module, "LONG_JOURNAL", 2_000)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    until(lambda: driver.ask(lambda run: run.steps).result(LONG) > 5_000 and recorder.saves > 3)
+    found = look(Path(recorder.path))
+    assert (found.warning, found.status) == ("", "running")
+    driver.close(LONG)
+    journal = Path(recorder.path).with_suffix(".journal")
+    assert read_journal(journal).records[0]["kind"] == "start"
+    assert read_journal(journal).number > len(read_journal(journal).records)
+
+
+def test_what_can_not_be_saved_at_the_end_stays_in_the_journal(recording, monkeypatch):
+    driver, recorder = recording()
+    recorder.start()
+    driver.start()
+    until(lambda: driver.ask(lambda run: run.status).result(LONG) == "finished")
+    driver.close(LONG)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail_to_replace)
+        recorder.close()
+    assert recorder.problem == "not saved: Read-only file system"
+    stored = look(Path(recorder.path))
+    assert stored.session.steps == 20
+
+
+def fail_to_replace(*_):
+    raise OSError(30, "Read-only file system")
