@@ -11,6 +11,7 @@ import click
 
 from pandatui import __version__
 from pandatui.cli_doctor import completion, doctor
+from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
 
 if TYPE_CHECKING:
@@ -231,7 +232,7 @@ def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
         report.put(report.data_text(found, label, drop))
 
 
-for _command in (*COMMANDS, doctor, completion):
+for _command in (resume, *COMMANDS, doctor, completion):
     cli.add_command(_command)
 
 

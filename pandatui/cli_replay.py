@@ -16,10 +16,10 @@ from pandatui.sessions.ghosts import check_gestures, ghost_session, train_ghost,
 from pandatui.sessions.recorder import Identity
 from pandatui.sessions.replay import RerunError, data_of, rerun
 from pandatui.sessions.replay import verify as compare
+from pandatui.sessions.resume import recovered
 from pandatui.sessions.schema import encode
 from pandatui.sessions.store import read
 from pandatui.training import ConfigError
-from pandatui.training.environment import pin_blas
 
 IDENTICAL, OTHER_ARITHMETIC, OTHER_RECORD, NOT_TO_BE_RERUN = 0, 3, 4, 5
 
@@ -43,7 +43,7 @@ class Replay:
     def record(self) -> Session:
         """The session. Raises RerunError for one that is damaged or, unless that is accepted, edited."""
         try:
-            session, whole = read(self.path)
+            _, whole = read(self.path)
         except SessionError as error:
             raise RerunError(str(error)) from None
         if not (whole or self.accept_edited):
@@ -51,7 +51,7 @@ class Replay:
                 f"{self.path.name!r} is not as it was written; to train it again all the same: "
                 f"pandatui replay {self.called} --verify --accept-edited"
             )
-        return session
+        return recovered(self.path)  # with what its journal has ahead of the file
 
     def dataset(self, session: Session) -> Dataset:
         """Its data; a path on record is followed for a session of the folder in use alone."""
@@ -68,7 +68,6 @@ class Replay:
 
 def verify(asked: Replay) -> int:
     """Train it again and compare; the exit status."""
-    pin_blas()
     progress = report.StepProgress("training it again")
     try:
         session = asked.record()
@@ -91,7 +90,6 @@ def verify(asked: Replay) -> int:
 
 def ghost(asked: Replay, without: Sequence[str], until: int | None) -> int:
     """Train the ghost, save it, and say what the nudges were worth; the exit status."""
-    pin_blas()
     progress = report.StepProgress("training the ghost")
     try:
         session = asked.record()

@@ -30,16 +30,16 @@ def _in_folder(command: F) -> F:
     return click.option("--sessions", metavar="DIR", help="Where sessions are kept.")(command)
 
 
-def _of_session(command: F) -> F:
+def of_session(command: F) -> F:
     """SESSION and where to look for it."""
     return click.argument("session", required=False, metavar="[SESSION]")(_in_folder(command))
 
 
-def _json(command: F) -> F:
+def as_json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")(command)
 
 
-def _store(option: str | None) -> "Store":
+def store_of(option: str | None) -> "Store":
     from pandatui.sessions import Store
 
     return Store(folder_of(option))
@@ -47,14 +47,14 @@ def _store(option: str | None) -> "Store":
 
 @click.command("sessions")
 @_in_folder
-@_json
+@as_json_option
 def list_sessions(sessions: str | None, as_json: bool) -> None:
     """List the recorded sessions, newest first."""
     import json
 
     from pandatui import report, report_sessions
 
-    store = _store(sessions)
+    store = store_of(sessions)
     found = store.list()
     if as_json:
         report.put(json.dumps([report_sessions.listed(each) for each in found]))
@@ -65,8 +65,8 @@ def list_sessions(sessions: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_of_session
-@_json
+@of_session
+@as_json_option
 def show(session: str | None, sessions: str | None, as_json: bool) -> None:
     """Sum up a session, with its nudges by number. SESSION is a path or a name. [the newest]"""
     import json
@@ -74,7 +74,7 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
     from pandatui import report, report_sessions
     from pandatui.sessions.store import look
 
-    found = look(_store(sessions).find(session))
+    found = look(store_of(sessions).find(session))
     record, whole = found.session, not found.edited
     assert record is not None, "what can't be read was refused"
     if as_json:
@@ -85,28 +85,31 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
 
 
 @click.command()
-@_of_session
+@of_session
+@click.option("--speed", metavar="X", type=click.FloatRange(0.25, 1000), help="Times as fast as it was. [1]")
 @click.option("--verify", is_flag=True, help="Train it again and compare every cost and the weights.")
 @click.option("--without", metavar="N|all", multiple=True, help="Train it again without nudge N; repeatable.")
 @click.option("--until", metavar="STEP", type=click.IntRange(min=1), help="Train it again up to a step.")
 @click.option("--data", metavar="FILE", help="Its data, where they have moved.")
 @click.option("--accept-edited", is_flag=True, help="Also when the file is not as it was written.")
-@_json
+@as_json_option
 def replay(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
-    """Train a session again, without a screen.
+    """Play a session on the watch screen; or train it again, without a screen.
 
-    With --verify every cost and the final weights are compared with the record. With --without or --until the
-    run is saved as a session of its own, and what the nudges were worth is said. SESSION is a path or a name.
-    [the newest]
+    Playing needs no data and trains nothing. With --verify every cost and the final weights are compared with
+    the record. With --without or --until the run is saved as a session of its own, and what the nudges were
+    worth is said. SESSION is a path or a name. [the newest]
     """
     import sys
 
     asked = options["without"] or options["until"] is not None
-    if options["verify"] == bool(asked):
-        raise click.UsageError("expected --verify, or --without N or all, or --until STEP")
+    if options["verify"] + bool(asked) + (options["speed"] is not None) > 1:
+        raise click.UsageError("expected one of --speed, --verify, and --without or --until")
+    if not (options["verify"] or asked):
+        sys.exit(_play(session, sessions, options["speed"] or 1.0))
     from pandatui.cli_replay import Replay, ghost, verify
 
-    store = _store(sessions)
+    store = store_of(sessions)
     path = store.find(session)
     again = Replay(store, path, options["data"], options["accept_edited"], as_json)
     if options["verify"]:
@@ -115,7 +118,7 @@ def replay(session: str | None, sessions: str | None, as_json: bool, **options: 
 
 
 @click.command()
-@_of_session
+@of_session
 @click.option(
     "--format",
     "form",
@@ -135,7 +138,7 @@ def export(session: str | None, sessions: str | None, output: str | None, **opti
 
     from pandatui.cli_hand_on import export_session
 
-    store = _store(sessions)
+    store = store_of(sessions)
     sys.exit(export_session(store, store.find(session), output=output, **options))
 
 
@@ -151,8 +154,29 @@ def predict(session: str, file: str, sessions: str | None, output: str | None, d
 
     from pandatui.cli_hand_on import predict_rows
 
-    store = _store(sessions)
+    store = store_of(sessions)
     sys.exit(predict_rows(store, store.find(session), file, output=output, data=data))
+
+
+def _play(session: str | None, sessions: str | None, speed: float) -> int:
+    import sys
+
+    if not (sys.stdin.isatty() and sys.stderr.isatty()):
+        raise click.UsageError("the screen needs a terminal; without one: pandatui show, or replay --verify")
+    from pandatui.settings import load_settings
+    from pandatui.training.setup import RunOptions
+    from pandatui.tui.app import Start, run_app
+
+    store, kept = store_of(sessions), load_settings()
+    start = Start(
+        folder=store.folder,
+        options=RunOptions(),
+        session_file=store.find(session),
+        speed=speed,
+        theme=kept.theme,
+        keys=kept.keys,
+    )
+    return run_app(start)
 
 
 COMMANDS = (list_sessions, show, replay, export, predict)

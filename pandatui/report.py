@@ -87,6 +87,18 @@ class StepProgress:
             _talk(_CLEAR)
 
 
+def told() -> Callable[[int, int], None]:
+    """Says how far training again has come, once it has taken a second."""
+    progress = LoadProgress()
+    return lambda done, steps: progress("training it again", done / max(1, steps))
+
+
+def finished(session: Session, path: str, *, as_json: bool) -> int:
+    """Report a session that has nothing left to do. Returns the exit status."""
+    put(json.dumps(summary(session, path)) if as_json else summary_text(session))
+    return DIVERGED if session.status == "diverged" else OK
+
+
 def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) -> int:
     """Train to the end without a screen, save, and report. Returns the exit status.
 

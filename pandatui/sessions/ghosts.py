@@ -46,7 +46,7 @@ def ghost_session(
 ) -> Session:
     """The ghost as a session: a branch of the one it comes from."""
     branch = record(ghost, identity, 0.0, ghost.evaluate())
-    events = _own_events(session, ghost, without)
+    events = own_events(session, ghost, without)
     branch.events = [EventRecord(**asdict(event)) for event in events]
     share = min(1.0, ghost.steps / session.steps) if session.steps else 1.0
     branch.seconds = max([round(session.seconds * share, 3), *(event.seconds for event in events)])
@@ -62,7 +62,7 @@ def ghost_session(
     return branch
 
 
-def _own_events(session: Session, ghost: Run, without: Collection[int]) -> list[Event]:
+def own_events(session: Session, ghost: Run, without: Collection[int] = ()) -> list[Event]:
     """The events that stand, without some gestures: numbered anew, each nudge from the value it now finds."""
     cut = ghost.steps < session.steps
     until = ghost.steps if cut else ghost.steps + 1

@@ -15,7 +15,7 @@ import numpy as np
 from pandatui.data import BUILT_IN, DataError, Dataset, load
 from pandatui.sessions.schema import EventRecord, Session, from_number
 from pandatui.training import ConfigError, Run, RunConfig
-from pandatui.training.environment import describe
+from pandatui.training.environment import describe, pin_blas
 from pandatui.training.events import Event
 from pandatui.training.history import History
 from pandatui.training.run import JUMPS
@@ -89,6 +89,7 @@ def rerun(
 
     The run that comes back has the record's events and can go on. A run that diverged diverges again.
     """
+    pin_blas()  # the bits depend on the number of threads
     steps = session.steps if until is None else min(until, session.steps)
     events = events_of(session)
     run = Run(config_of(session), dataset)

@@ -179,6 +179,13 @@ class Run:
         reached = plan_reached(events, steps)
         self._spent = sum(planned.step <= reached for planned in self.config.plan)
 
+    def branch(self, events: list[Event]) -> None:
+        """Go on from here as a run of its own with these events behind it; nothing was ever abandoned."""
+        self.adopt(events, self.steps)
+        self.last_event = len(events)
+        self.paused, self._pause_at = False, None
+        self.timeline = self.timeline.branched(self.state())
+
     def train_again(self, steps: int, last_event: int) -> None:
         """Go on along the record to `steps`, with the events up to `last_event` that still stand."""
         for event in self.events[self.last_event : last_event]:

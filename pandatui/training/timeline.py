@@ -74,6 +74,12 @@ class Timeline:
         self.abandoned: list[Abandoned] = []
         self.redoable: list[Abandoned] = []
 
+    def branched(self, now: "RunState") -> "Timeline":
+        """The timeline of a branch: the start and now are within reach."""
+        made = Timeline(self._start)
+        made._keep(_Kept(now, nudge=True))
+        return made
+
     def passed(self, run: "Run") -> None:
         """A step is done: keep its state if the stride asks for it."""
         if not run.steps % self._stride:

@@ -17,12 +17,20 @@ from textual.screen import Screen
 
 from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
-from pandatui.sessions import Store
+from pandatui.sessions import Recorder, Session, SessionError, Store
+from pandatui.sessions.branching import branch
+from pandatui.sessions.record import Identity
+from pandatui.sessions.replay import RerunError, config_of, data_of, rerun
+from pandatui.sessions.resume import Resumed, resume
+from pandatui.sessions.schema import from_number
+from pandatui.sessions.store import read
 from pandatui.settings import remember_theme
-from pandatui.training import ConfigError, RunConfig
+from pandatui.training import ConfigError, Driver, RunConfig
 from pandatui.training.setup import RunOptions, prepare
+from pandatui.training.words import cost, duration, plural
 from pandatui.tui.charset import terminal_has_utf8
-from pandatui.tui.live import Live
+from pandatui.tui.live import Live, pace_for
+from pandatui.tui.messages import RunNotReady, RunReady
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
@@ -43,6 +51,7 @@ class Start:
     config: RunConfig | None = None
     dataset: Dataset | None = None
     session_file: Path | None = None
+    resumed: Resumed | None = None  # a session to go on with
     speed: float | None = None  # play the session at once, so many times as fast as it was
     name: str | None = None
     pace: float | str | None = None
@@ -92,6 +101,9 @@ class PandaApp(App[None]):
             self.push_screen(record)
             if self._start.speed is not None:
                 self.call_after_refresh(record.play, self._start.speed)
+        elif self._start.resumed is not None:
+            ready = self._start.resumed
+            self.on_run_ready(RunReady(ready.driver, ready.recorder, ready.session, ready.notes))
         elif self._start.config is not None and self._start.dataset is not None:
             self._begin_first(self._start.config, self._start.dataset)
 
@@ -118,25 +130,99 @@ class PandaApp(App[None]):
         """End what is going on and watch a new run. Raises OSError, and then what was going on still is."""
         live = Live.begin(config, dataset, self.store, name, self._start.pace, lesson)
         self.end_live()
+        self._watch(live)
+
+    def _watch(self, live: Live, words: str = "") -> None:
         self.live = live
-        watch = WatchScreen(self.live, ascii_only=self.ascii_only)
+        watch = WatchScreen(live, ascii_only=self.ascii_only)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(watch)
+        if words:
+            self.call_after_refresh(watch.say, words, "")
 
-    def end_live(self) -> None:
-        """Stop and save the run that is going on, if any, and note down where it is."""
-        live, self.live = self.live, None
+    def branch(self, step: int) -> None:
+        """End and save what is going on; a session that branches from it at `step` trains instead."""
+        live = self.live
         if live is None:
             return
+        run = live.driver.ask(lambda run: run).result()
+        pace, path = live.driver.pace, Path(live.recorder.path)
+        session = self.end_live()
+        assert session is not None
+        parent = branch(run, session, step)
+        driver = Driver(run, pace=pace, seconds=session.seconds * step / max(1, session.steps))
+        words = f"{session.name} ended at step {session.steps:,} and is saved; this one branches at {step:,}"
+        try:
+            recorder = Recorder(driver, self.store, Identity.new(self.store.new_name(), parent))
+            self._watch(Live.going_on(driver, recorder), words)
+        except OSError as error:
+            self.push_screen(RecordScreen(path, ascii_only=self.ascii_only))
+            self.notify(plain(f"no branch: {error.strerror or error}"), severity="error", markup=False)
+
+    @work(thread=True, exclusive=True, group="load")
+    def resume(self, path: Path) -> None:
+        """Train a session again, off the screen's thread, and go on with it."""
+        try:
+            session, _ = read(path)
+            pace = pace_for(config_of(session), self._start.pace)
+            ready = resume(self.store, path, pace=pace)
+        except (SessionError, RerunError, OSError) as error:
+            self.post_message(RunNotReady(plain(_words(error), 300)))
+            return
+        self.post_message(RunReady(ready.driver, ready.recorder, ready.session, ready.notes))
+
+    @work(thread=True, exclusive=True, group="load")
+    def branch_from(self, path: Path, step: int) -> None:
+        """Train a recorded session again up to a step, off the screen's thread, and branch from it there."""
+        try:
+            session, _ = read(path)
+            trusted = path.resolve().parent == self.store.folder.resolve()
+            run = rerun(session, data_of(session, None, trusted=trusted), until=step)
+            parent = branch(run, session, step)
+            pace = pace_for(run.config, self._start.pace)
+            driver = Driver(run, pace=pace, seconds=session.seconds * step / max(1, session.steps))
+            recorder = Recorder(driver, self.store, Identity.new(self.store.new_name(), parent))
+        except (SessionError, RerunError, OSError) as error:
+            self.post_message(RunNotReady(plain(_words(error), 300)))
+            return
+        notes = (f"branched from {session.name} at step {step:,}",)
+        self.post_message(RunReady(driver, recorder, session, notes))
+
+    def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
+        self.branch(message.step)
+
+    def on_record_screen_wanted(self, message: RecordScreen.Wanted) -> None:
+        if message.step is None:
+            self.resume(message.path)
+        else:
+            self.branch_from(message.path, message.step)
+
+    def on_run_ready(self, message: RunReady) -> None:
+        self.end_live()
+        words = " · ".join([*message.notes, standing(message.session)])
+        try:
+            self._watch(Live.going_on(message.driver, message.recorder), words)
+        except OSError as error:
+            self.notify(plain(f"not started: {error.strerror or error}"), severity="error", markup=False)
+
+    def on_run_not_ready(self, message: RunNotReady) -> None:
+        self.notify(message.reason, title="not started", severity="error", timeout=12, markup=False)
+
+    def end_live(self) -> Session | None:
+        """Stop and save the run that is going on, if any, and note down where it is. Returns its record."""
+        live, self.live = self.live, None
+        if live is None:
+            return None
         session = live.end()
         if live.recorder.problem:
             self.farewell.append(f"{live.recorder.problem}: {live.recorder.path}")
         else:
             self.farewell.append(f"saved as {live.recorder.path} ({session.status}, step {session.steps:,})")
-            self.farewell.append(f"look at it again with: pandatui {live.recorder.path}")
+            self.farewell.append(f"go on with: pandatui resume {session.name}")
         if live.driver.failure is not None:
             self.farewell.append(f"training was stopped by an error: {live.driver.failure!r}")
+        return session
 
     def action_new_run(self) -> None:
         def take(options: RunOptions | None) -> None:
@@ -168,7 +254,8 @@ class PandaApp(App[None]):
     def action_sessions(self) -> None:
         if self.live is not None:
             self.live.recorder.save()  # so that the list shows it as it is now, or nearly
-        self.push_screen(SessionsScreen(self.store, ascii_only=self.ascii_only))
+        live = self.live is not None
+        self.push_screen(SessionsScreen(self.store, ascii_only=self.ascii_only, live=live))
 
     # -- the end -----------------------------------------------------------------------------------------
 
@@ -215,6 +302,20 @@ class PandaApp(App[None]):
             remember_theme(name)
         except OSError as error:
             self.notify(f"theme not remembered: {error.strerror or error}", severity="warning", markup=False)
+
+
+def standing(session: Session) -> str:
+    """ran 8 h 12 min · 412 epochs · best dev 0.0871 at epoch 377 (35 ago)."""
+    parts = [f"ran {duration(session.seconds)}", plural(session.epochs, "epoch")]
+    best = session.result.best_epoch
+    if best is not None:
+        ago = f" ({session.epochs - best} ago)" if session.epochs > best else ""
+        parts.append(f"best dev {cost(from_number(session.result.best_dev_cost))} at epoch {best}{ago}")
+    return " · ".join(parts)
+
+
+def _words(error: Exception) -> str:
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
 
 
 def run_app(start: Start) -> int:

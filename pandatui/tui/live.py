@@ -14,6 +14,13 @@ from pandatui.tui.wording import About
 BUILT_IN_PACE = 1.0  # epochs a second
 
 
+def pace_for(config: RunConfig, asked: float | str | None) -> float | None:
+    """Epochs a second, None as fast as it goes: as asked, else one for built-in data, None for files."""
+    if asked is None:
+        return BUILT_IN_PACE if config.data in BUILT_IN else None
+    return None if isinstance(asked, str) else asked
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Live:
     driver: Driver
@@ -38,18 +45,21 @@ class Live:
         `pace`: epochs a second, "max", or None for the data's own.
         Raises OSError where the file can't be written.
         """
-        own = BUILT_IN_PACE if config.data in BUILT_IN else None
-        chosen = own if pace is None else None if isinstance(pace, str) else pace
-        run = Run(config, dataset)
-        driver = Driver(run, pace=chosen)
+        driver = Driver(Run(config, dataset), pace=pace_for(config, pace))
         identity = Identity.new(name or store.new_name())
-        recorder = Recorder(driver, store, identity)
+        return cls.going_on(driver, Recorder(driver, store, identity), lesson=lesson)
+
+    @classmethod
+    def going_on(cls, driver: Driver, recorder: Recorder, *, lesson: bool = False) -> "Live":
+        """Write the session's file, then train, from wherever the driver's run is. Raises OSError."""
+        run = driver.ask(lambda run: run).result()
+        c = run.config
         recorder.start()
         driver.start()
         about = About.of(
-            identity.name, dataset.name, config.hidden, config.batch_norm, config.activation, config.optimizer
+            recorder.identity.name, run.dataset.name, c.hidden, c.batch_norm, c.activation, c.optimizer
         )
-        return cls(driver, recorder, about, config, lesson, run.limits("batch_size"))
+        return cls(driver, recorder, about, c, lesson, run.limits("batch_size"))
 
     def limits(self, knob: str) -> tuple[float, float]:
         """Lowest and highest value of a live knob in this run."""

@@ -2,6 +2,8 @@
 
 from textual.message import Message
 
+from pandatui.sessions import Recorder, Session
+from pandatui.training import Driver
 from pandatui.training.events import Fact
 
 
@@ -11,3 +13,22 @@ class FactPushed(Message):
     def __init__(self, fact: Fact) -> None:
         super().__init__()
         self.fact = fact
+
+
+class RunReady(Message):
+    """A session was trained again and can go on, itself or as a branch."""
+
+    def __init__(self, driver: Driver, recorder: Recorder, session: Session, notes: tuple[str, ...]) -> None:
+        super().__init__()
+        self.driver = driver
+        self.recorder = recorder
+        self.session = session
+        self.notes = notes
+
+
+class RunNotReady(Message):
+    """It can't, and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason

@@ -270,9 +270,10 @@ def distance(steps: int, steps_per_epoch: int) -> str:
     return plural(round(epochs), "epoch") if epochs >= 1 else plural(steps, "step")
 
 
-def undo_keys(s: Snapshot) -> list[tuple[str, str]]:
-    """What `u` and `U` would do now: back to before 2 (−2 epochs)."""
-    keys = [("u", f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})")]
+def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
+    """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where room is scarce."""
+    back = f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})"
+    keys = [("u", back if width >= 100 else "undo")]
     return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
 
 
@@ -325,11 +326,11 @@ def foot(s: Snapshot, width: int, more: int) -> Content:
     elif s.status == "failed":
         keys = [("←→", "read the curve")]
     elif s.status == "diverged":
-        keys = [("h", "rescue"), *undo_keys(s), ("←→", "read the curve"), ("ctrl+n", "new run")]
+        keys = [("h", "rescue"), *undo_keys(s, width), ("←→", "read the curve"), ("ctrl+n", "new run")]
     elif s.status == "finished":
         keys = [
             ("space", f"{more:,} more epochs"),
-            *undo_keys(s),
+            *undo_keys(s, width),
             ("←→", "read the curve"),
             ("ctrl+n", "new run"),
         ]
@@ -337,7 +338,7 @@ def foot(s: Snapshot, width: int, more: int) -> Content:
         keys = [("space", "go on" if s.paused else "pause")]
         keys += [(".", "one step")] if s.paused else []
         keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
-        keys += undo_keys(s)
+        keys += undo_keys(s, width)
         keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
         keys += [("ctrl+n", "new run")] if width >= 100 else []
     keys += [("?", "help"), ("q", "quit")]

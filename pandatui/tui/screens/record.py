@@ -8,17 +8,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 
 from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError
 from pandatui.sessions.replay import RerunError
 from pandatui.sessions.schema import from_number
-from pandatui.sessions.store import read
+from pandatui.sessions.store import look
 from pandatui.training.events import gestures
 from pandatui.training.words import cost, duration, number, plural
 from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
 from pandatui.tui.live import Replaying
+from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.replay import ReplayScreen
 from pandatui.tui.viewport import within
 from pandatui.tui.widgets.cost_plot import CostPlot
@@ -70,6 +72,14 @@ def event_lines(session: Session) -> list[Content]:
 class RecordScreen(Screen[None], inherit_bindings=False):
     """Shows one session file; what can't be read is said instead."""
 
+    class Wanted(Message):
+        """A person wants to go on with this session; from a step: as a branch."""
+
+        def __init__(self, path: Path, step: int | None) -> None:
+            super().__init__()
+            self.path = path
+            self.step = step
+
     CSS_PATH = "record.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-low"), (28, "-tall")]  # noqa: RUF012
@@ -82,13 +92,16 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         Binding("ctrl+o", "app.sessions", "sessions", tooltip="All recorded ones", id="record.sessions"),
         Binding("ctrl+n", "app.new_run", "new run", tooltip="Begin one", id="record.new"),
         Binding("space", "play", "play it", tooltip="By its own clock", id="record.play"),
+        Binding("r", "resume", "go on", tooltip="Train on where it ended", id="record.resume"),
+        Binding("f", "branch", "branch", tooltip="From the cursor, as a new session", id="record.branch"),
         Binding("escape", "close", "close", tooltip="Back to where you were", id="record.close"),
         Binding("q", "app.quit", "quit", tooltip="Leave", id="record.quit"),
     ]
 
-    def __init__(self, path: Path, *, ascii_only: bool = False) -> None:
+    def __init__(self, path: Path, *, ascii_only: bool = False, live: bool = False) -> None:
         super().__init__()
         self._path = path
+        self._live = live  # whether something is being trained meanwhile
         self._ascii = ascii_only
         self._look = Look()
         self._session: Session | None = None
@@ -106,22 +119,28 @@ class RecordScreen(Screen[None], inherit_bindings=False):
     def on_mount(self) -> None:
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
-        keys = "space plays it  ←→ read  l log  s smooth  ctrl+o sessions  esc close  q quit"
+        keys = "space plays  r goes on  f branches  ←→ read  ctrl+o list  esc close  q quit"
         self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
-            self._session, whole = read(self._path)
+            stored = look(self._path)
         except SessionError as error:
-            self.query_one("#status", Lines).show(
-                [Content.styled(f" {plain(str(error), 500)}", "bold $error")]
-            )
+            self._say(plain(str(error), 500))
             return
-        head = summary_line(self._session)
-        if not whole:
-            head = Content.styled(" edited ", "bold $error") + head
+        if stored.session is None:
+            self._say(plain(stored.problem, 500))
+            return
+        session = self._session = stored.session
+        words = "edited" if stored.edited else stored.status if stored.status != session.status else ""
+        head = summary_line(session)
+        if words:
+            head = Content.styled(f" {words} ", "bold $error") + head
         self.query_one("#status", Lines).show([head])
-        self.query_one("#events", Lines).show(event_lines(self._session) or [Content("no nudges")])
-        self.query_one("#settings", Lines).show(settings_lines(self._session))
+        self.query_one("#events", Lines).show(event_lines(session) or [Content("no nudges")])
+        self.query_one("#settings", Lines).show(settings_lines(session))
         self.call_after_refresh(self._draw)
+
+    def _say(self, problem: str) -> None:
+        self.query_one("#status", Lines).show([Content.styled(f" {problem}", "bold $error")])
 
     def on_resize(self) -> None:
         self.call_after_refresh(self._draw)
@@ -163,6 +182,23 @@ class RecordScreen(Screen[None], inherit_bindings=False):
             text = self.query_one(CostPlot).reading(self._here(self._session))
             self.app.copy_to_clipboard(text)
             self.notify(text, title="copied", markup=False)
+
+    def action_resume(self) -> None:
+        if self._session is not None:
+            self._want(None, "Go on where it ended?")
+
+    def action_branch(self) -> None:
+        if self._session is not None:
+            step = int(self._look.cursor) if self._look.cursor is not None else self._session.steps
+            self._want(step, f"Train on from step {step:,}, as a session of its own?")
+
+    def _want(self, step: int | None, question: str) -> None:
+        def take(yes: bool | None) -> None:
+            if yes:
+                self.post_message(self.Wanted(self._path, step))
+
+        running = " What is going on now is stopped and saved." if self._live else ""
+        self.app.push_screen(ConfirmScreen(question + running), take)
 
     def action_play(self) -> None:
         self.play(1.0)

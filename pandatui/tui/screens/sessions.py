@@ -39,7 +39,7 @@ def row_of(stored: Stored) -> tuple[str, ...]:
         plain(s.name, 30),
         plain(s.created[5:16].replace("T", " "), 11),
         plain(s.data.name, 16),
-        s.status,
+        stored.status,
         cost(from_number(best)) if best is not None else "",
         f"{from_number(right):.1%}" if right is not None else "",
         str(nudges or ""),
@@ -57,9 +57,10 @@ class SessionsScreen(Screen[None]):
         Binding("q", "app.quit", "quit", tooltip="Leave", id="sessions.quit"),
     ]
 
-    def __init__(self, store: Store, *, ascii_only: bool = False) -> None:
+    def __init__(self, store: Store, *, ascii_only: bool = False, live: bool = False) -> None:
         super().__init__()
         self._store = store
+        self._live = live  # whether something is being trained meanwhile
         self._ascii = ascii_only
         self._found: dict[str, Stored] = {}
 
@@ -127,7 +128,7 @@ class SessionsScreen(Screen[None]):
     def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
         stored = self._found.get(str(event.row_key.value))
         if stored is not None:
-            self.app.push_screen(RecordScreen(stored.path, ascii_only=self._ascii))
+            self.app.push_screen(RecordScreen(stored.path, ascii_only=self._ascii, live=self._live))
 
     def action_close(self) -> None:
         if len(self.app.screen_stack) > 2:

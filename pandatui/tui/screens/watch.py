@@ -9,6 +9,7 @@ from textual.app import ComposeResult
 from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
+from textual.message import Message
 from textual.screen import Screen
 from textual.widget import Widget
 from textual.widgets import HelpPanel
@@ -52,6 +53,13 @@ MESSAGE_SECONDS = 8
 
 class WatchScreen(Screen[None], inherit_bindings=False):
     """Watches a `Live` run: takes a snapshot a few times a second and shows what changed."""
+
+    class BranchWanted(Message):
+        """A person wants to train on from a step as a session of its own."""
+
+        def __init__(self, step: int) -> None:
+            super().__init__()
+            self.step = step
 
     CSS_PATH = "watch.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
@@ -243,6 +251,20 @@ class WatchScreen(Screen[None], inherit_bindings=False):
 
     def action_rescue(self) -> None:
         self._send(Rescue())
+
+    def action_branch(self) -> None:
+        s = self._snapshot
+        if s is None:
+            return
+        step = int(self._here)
+        where = "now" if step >= s.steps else f"{wording.distance(s.steps - step, s.steps_per_epoch)} back"
+
+        def take(yes: bool | None) -> None:
+            if yes:
+                self.post_message(self.BranchWanted(step))
+
+        question = f"Branch at step {step:,}, {where}? This session ends and is saved; the branch trains on."
+        self.app.push_screen(ConfirmScreen(question), take)
 
     def _ask_rewind(self, step: int) -> None:
         s = self._snapshot

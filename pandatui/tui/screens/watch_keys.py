@@ -43,6 +43,7 @@ WATCH_KEYS = [
     _key(
         "h", "rescue", "rescue", "Diverged: the last good state with half the learning rate", KNOBS, "rescue"
     ),
+    _key("f", "branch", "branch", "A session of its own, from the cursor or from now", KNOBS, "branch"),
     _key(
         "enter",
         "enter",
