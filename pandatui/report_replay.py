@@ -8,7 +8,7 @@ from typing import Any
 from pandatui.plain import plain
 from pandatui.sessions import Session
 from pandatui.sessions.ghosts import Worth
-from pandatui.sessions.replay import Difference, Verdict
+from pandatui.sessions.replay import UNKNOWN, Difference, Verdict
 from pandatui.sessions.schema import to_number
 from pandatui.training.events import Gesture
 from pandatui.training.knobs import KNOBS
@@ -26,10 +26,10 @@ def verdict_text(session: Session, verdict: Verdict, called: str) -> str:
     ]
     if verdict.identical:
         again = ", and it diverged again" if session.status == "diverged" else ""
-        lines = [
-            f"{name}: identical: all {verdict.steps:,} train costs and the final weights are those on "
-            f"record{again}"
-        ]
+        what = "train costs and the final weights are those on record"
+        if session.result.weights_sha256 == UNKNOWN:
+            what = "train costs are those on record; it was killed, so its weights are on none"
+        lines = [f"{name}: identical: all {verdict.steps:,} {what}{again}"]
         return "\n".join(lines + [f"although      {each}" for each in here])
     lines = [f"{name}: differs from the record"]
     if verdict.found_steps != verdict.steps:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 import numpy as np
 import pytest
 
+from pandatui.report_replay import verdict_text
 from pandatui.sessions.ghosts import check_gestures, ghost_session, train_ghost, worth
 from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.replay import Verdict, rerun, ulps, verify
@@ -91,6 +92,13 @@ def test_an_edited_nudge_is_found_at_the_first_step_that_it_bears_on(new_run, da
     assert verdict.first.step == 7  # the nudge is in use at 6; its cost is that before the update
     assert verdict.first.recorded == session.curves.train.first[6]
     assert verdict.first.ulps == ulps(verdict.first.recorded, verdict.first.found, "float32") > 0
+
+
+def test_one_that_was_killed_has_no_weights_to_compare(new_run, dataset):
+    session = finished(new_run())
+    session.result.weights_sha256 = "0" * 64
+    assert checked(session, dataset()).identical
+    assert "its weights are on none" in verdict_text(session, checked(session, dataset()), "x")
 
 
 def test_another_environment_is_named(new_run, dataset):
