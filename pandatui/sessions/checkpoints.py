@@ -122,11 +122,11 @@ def encode(checkpoint: Checkpoint) -> bytes:
     arrays = {name: getattr(state, name) for name in _ARRAYS} | {"rates": checkpoint.rates}
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
-        archive.writestr(_META, json.dumps(meta))
+        archive.writestr(zipfile.ZipInfo(_META), json.dumps(meta))  # no clock in the bytes
         for name, array in arrays.items():
             member = io.BytesIO()
             np.lib.format.write_array(member, np.ascontiguousarray(array), allow_pickle=False)
-            archive.writestr(f"{name}.npy", member.getvalue())
+            archive.writestr(zipfile.ZipInfo(f"{name}.npy"), member.getvalue())
     return target.getvalue()
 
 

@@ -134,12 +134,10 @@ class PandaApp(App[None]):
 
     def _watch(self, live: Live, words: str = "") -> None:
         self.live = live
-        watch = WatchScreen(live, ascii_only=self.ascii_only)
+        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(watch)
-        if words:
-            self.call_after_refresh(watch.say, words, "")
 
     def branch(self, step: int) -> None:
         """End and save what is going on; a session that branches from it at `step` trains instead."""

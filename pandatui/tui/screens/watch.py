@@ -67,7 +67,8 @@ class WatchScreen(Screen[None], inherit_bindings=False):
     BINDINGS: ClassVar[list[BindingType]] = list(WATCH_KEYS)
     HELP = WATCH_HELP
 
-    def __init__(self, live: Live | Replaying, *, ascii_only: bool = False) -> None:
+    def __init__(self, live: Live | Replaying, *, ascii_only: bool = False, words: str = "") -> None:
+        """`words`: what to say first."""
         super().__init__()
         self.live = live
         self._ascii = ascii_only
@@ -76,6 +77,8 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         self._picked = "learning_rate"
         self._snapshot: Snapshot | None = None
         self._message: tuple[Content, float] | None = None
+        if words:
+            self._message = (Content(plain(words, 400)), time.monotonic())
         self._lesson_hidden = False
         self._throttle = Throttle(time.monotonic)
         self._drawn: object = None
