@@ -30,7 +30,7 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.words import cost, duration, plural
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
-from pandatui.tui.messages import RunNotReady, RunReady
+from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
@@ -190,7 +190,7 @@ class PandaApp(App[None]):
     def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
         self.branch(message.step)
 
-    def on_record_screen_wanted(self, message: RecordScreen.Wanted) -> None:
+    def on_go_on_wanted(self, message: GoOnWanted) -> None:
         if message.step is None:
             self.resume(message.path)
         else:
@@ -288,6 +288,9 @@ class PandaApp(App[None]):
                 seen.add(b.id)
                 title = b.description[0].upper() + b.description[1:]
                 yield SystemCommand(title, b.tooltip or title, partial(screen.run_action, b.action))
+        if isinstance(screen, WatchScreen) and self.live is not None:
+            restart = partial(self.branch, 0)
+            yield SystemCommand("Restart from step 0", "As a branch; this session ends and is saved", restart)
         yield SystemCommand("Theme", "Dark, light, projector, and Textual's own", self.action_change_theme)
         yield SystemCommand("Keys and help", "Show the help panel", self.action_show_help_panel)
         yield SystemCommand("Quit", "Save and leave", self.action_quit)

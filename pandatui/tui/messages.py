@@ -1,5 +1,7 @@
 """Messages that reach the screen's thread from elsewhere."""
 
+from pathlib import Path
+
 from textual.message import Message
 
 from pandatui.sessions import Recorder, Session
@@ -32,3 +34,12 @@ class RunNotReady(Message):
     def __init__(self, reason: str) -> None:
         super().__init__()
         self.reason = reason
+
+
+class GoOnWanted(Message):
+    """A person wants to go on with a recorded session; from a step: as a branch."""
+
+    def __init__(self, path: Path, step: int | None) -> None:
+        super().__init__()
+        self.path = path
+        self.step = step

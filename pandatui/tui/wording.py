@@ -322,7 +322,7 @@ def foot(s: Snapshot, width: int, more: int) -> Content:
     """The keys that can be used now, eight at the most, as many as fit."""
     if s.speed is not None:
         keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
-        keys += [("<>", "speed"), ("esc", "close")]
+        keys += [("<>", "speed"), ("f", "train on from here"), ("esc", "close")]
     elif s.status == "failed":
         keys = [("←→", "read the curve")]
     elif s.status == "diverged":

@@ -8,13 +8,15 @@ from typing import Any
 
 import pytest
 
-from pandatui.sessions import Store
+from pandatui.sessions import Recorder, Store
 from pandatui.sessions.record import Identity, record
 from pandatui.sessions.replay import rerun, verify
 from pandatui.sessions.schema import encode
 from pandatui.sessions.store import read
-from pandatui.training import Run
+from pandatui.training import Driver, Run
 from pandatui.training.setup import RunOptions, prepare
+from pandatui.tui.screens import record as record_screen
+from pandatui.tui.screens.replay import ReplayScreen
 from pandatui.tui.screens.watch import WatchScreen
 
 Opened = Callable[..., Any]
@@ -88,3 +90,45 @@ async def test_what_cannot_go_on_says_why(stage: Opened, folder: Path, stopped_s
         await s.press("r")
         await s.press("enter")
         await s.says("not started", "is not there any more")
+
+
+async def test_a_session_that_is_trained_elsewhere_is_followed_and_its_keys_are_off(
+    stage: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(record_screen, "FOLLOW", 0.02)
+    run = Run(*prepare(RunOptions(data="xor", hidden=(6,), epochs=100_000)))
+    driver = Driver(run, pace=20.0)
+    recorder = Recorder(driver, Store(folder), Identity.new("elsewhere"))
+    recorder.start()
+    driver.start()
+    try:
+        async with stage(start={"session_file": folder / "elsewhere.json"}) as s:
+            await s.says("watching, keys that train are off")
+            seen = s.app.screen._session.steps
+            await s.until(lambda: s.app.screen._session.steps > seen, "for it to go on")
+            await s.press("r")
+            await s.says("it is being trained by process")
+            driver.close()
+            recorder.close()
+            await s.says("elsewhere · xor · stopped")
+    finally:
+        driver.close()
+        recorder.close()
+
+
+async def test_a_replay_trains_on_from_where_it_is(
+    stage: Opened, folder: Path, stopped_session: Path
+) -> None:
+    async with stage(start={"session_file": stopped_session, "speed": 1.0}, pace="max") as s:
+        await s.until(lambda: isinstance(s.app.screen, ReplayScreen))
+        s.app.screen.live.driver.seek(70)
+        await s.press("f")
+        await s.says("Train on from step 7")
+        await s.press("enter")
+        await s.until(lambda: s.app.live is not None)
+        await s.until(lambda: s.steps > 100)
+        name = s.app.live.about.name
+        s.app.finish(0)
+    session, _ = read(folder / f"{name}.json")
+    assert session.parent.name == "half-way"
+    assert 70 <= session.parent.step < 80

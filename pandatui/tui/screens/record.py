@@ -4,28 +4,33 @@ from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
+from textual import work
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 
 from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError
+from pandatui.sessions.lock import Holder
 from pandatui.sessions.replay import RerunError
 from pandatui.sessions.schema import from_number
-from pandatui.sessions.store import look
+from pandatui.sessions.store import Stored, look
 from pandatui.training.events import gestures
 from pandatui.training.words import cost, duration, number, plural
 from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
 from pandatui.tui.live import Replaying
+from pandatui.tui.messages import GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.replay import ReplayScreen
 from pandatui.tui.viewport import within
 from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
 from pandatui.tui.wording import MUTED, event_line, gesture_line
+
+FOLLOW = 1.0  # seconds between looks at a session that another process trains
 
 
 def settings_lines(session: Session) -> list[Content]:
@@ -72,14 +77,6 @@ def event_lines(session: Session) -> list[Content]:
 class RecordScreen(Screen[None], inherit_bindings=False):
     """Shows one session file; what can't be read is said instead."""
 
-    class Wanted(Message):
-        """A person wants to go on with this session; from a step: as a branch."""
-
-        def __init__(self, path: Path, step: int | None) -> None:
-            super().__init__()
-            self.path = path
-            self.step = step
-
     CSS_PATH = "record.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
     VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-low"), (28, "-tall")]  # noqa: RUF012
@@ -105,6 +102,8 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         self._ascii = ascii_only
         self._look = Look()
         self._session: Session | None = None
+        self._holder: Holder | None = None
+        self._following: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Lines(id="status", ascii_only=self._ascii)
@@ -117,6 +116,8 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         yield Lines(id="foot", ascii_only=self._ascii)
 
     def on_mount(self) -> None:
+        if not self.query("#foot"):
+            return  # the app is leaving already: nothing was composed
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
         keys = "space plays  r goes on  f branches  ←→ read  ctrl+o list  esc close  q quit"
@@ -126,18 +127,41 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         except SessionError as error:
             self._say(plain(str(error), 500))
             return
+        self._show(stored)
+        if stored.holder is not None:
+            self._following = self.set_interval(FOLLOW, self._follow)
+
+    def _show(self, stored: Stored) -> None:
         if stored.session is None:
             self._say(plain(stored.problem, 500))
             return
         session = self._session = stored.session
-        words = "edited" if stored.edited else stored.status if stored.status != session.status else ""
+        self._holder = stored.holder
         head = summary_line(session)
-        if words:
-            head = Content.styled(f" {words} ", "bold $error") + head
+        if stored.holder is not None:
+            words = f" trained by {stored.holder}: watching, keys that train are off ·"
+            head = Content.styled(plain(words, 100), "bold $success") + head
+        elif stored.edited or stored.status != session.status:
+            head = Content.styled(f" {'edited' if stored.edited else stored.status} ", "bold $error") + head
         self.query_one("#status", Lines).show([head])
         self.query_one("#events", Lines).show(event_lines(session) or [Content("no nudges")])
         self.query_one("#settings", Lines).show(settings_lines(session))
         self.call_after_refresh(self._draw)
+
+    @work(thread=True, exclusive=True, group="follow")
+    def _follow(self) -> None:
+        """Look again at what another process writes, off the screen's thread."""
+        try:
+            stored = look(self._path)
+        except SessionError:  # being replaced just now; the next look will do
+            return
+        self.app.call_later(self._followed, stored)
+
+    def _followed(self, stored: Stored) -> None:
+        if self.is_attached:
+            self._show(stored)
+            if stored.holder is None and self._following is not None:
+                self._following.stop()
 
     def _say(self, problem: str) -> None:
         self.query_one("#status", Lines).show([Content.styled(f" {problem}", "bold $error")])
@@ -184,7 +208,9 @@ class RecordScreen(Screen[None], inherit_bindings=False):
             self.notify(text, title="copied", markup=False)
 
     def action_resume(self) -> None:
-        if self._session is not None:
+        if self._holder is not None:
+            self.notify(f"it is being trained by {self._holder}", severity="warning", markup=False)
+        elif self._session is not None:
             self._want(None, "Go on where it ended?")
 
     def action_branch(self) -> None:
@@ -195,7 +221,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
     def _want(self, step: int | None, question: str) -> None:
         def take(yes: bool | None) -> None:
             if yes:
-                self.post_message(self.Wanted(self._path, step))
+                self.post_message(GoOnWanted(self._path, step))
 
         running = " What is going on now is stopped and saved." if self._live else ""
         self.app.push_screen(ConfirmScreen(question + running), take)
@@ -212,7 +238,7 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         except RerunError as error:
             self.notify(plain(str(error), 300), severity="error", markup=False)
             return
-        self.app.push_screen(ReplayScreen(replaying, ascii_only=self._ascii))
+        self.app.push_screen(ReplayScreen(replaying, self._path, ascii_only=self._ascii))
 
     def action_close(self) -> None:
         if self._look.cursor is not None:

@@ -1,5 +1,6 @@
 """The watch screen playing a recorded session: no training, no data. Moving moves through time."""
 
+from pathlib import Path
 from typing import ClassVar
 
 from textual.binding import Binding, BindingType
@@ -9,13 +10,15 @@ from pandatui.training.events import GoOn, Pause
 from pandatui.training.words import number
 from pandatui.tui.charting import Look
 from pandatui.tui.live import Replaying
+from pandatui.tui.messages import GoOnWanted
+from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.watch import WatchScreen
 from pandatui.tui.screens.watch_keys import PACE, WATCH_KEYS
 from pandatui.tui.viewport import nudge_beyond
 from pandatui.tui.widgets.cost_plot import CostPlot
 
 _SHARED = {
-    "left", "right", "nudge-left", "nudge-right", "home", "end",
+    "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
     "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
 }  # fmt: skip
 
@@ -49,8 +52,9 @@ It plays by its own clock, without training anything. `space` plays and stands, 
 the arrow keys move along the curve, with `shift` from nudge to nudge; a click goes there.
 """
 
-    def __init__(self, replaying: Replaying, *, ascii_only: bool = False) -> None:
+    def __init__(self, replaying: Replaying, path: Path, *, ascii_only: bool = False) -> None:
         super().__init__(replaying, ascii_only=ascii_only)
+        self._path = path
         self._player: Player = replaying.driver
         self._look = Look(last=max(self._player.session.steps, 1) * 1.12)
 
@@ -85,6 +89,17 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
     def _point(self, step: float) -> None:
         self._player.seek(min(max(0.0, step), float(self._player.session.steps)))
         self.look_again()
+
+    def action_branch(self) -> None:
+        """Train on from here, as a session of its own."""
+        step = self._player.steps
+
+        def take(yes: bool | None) -> None:
+            if yes:
+                self.post_message(GoOnWanted(self._path, step))
+
+        self._player.send(Pause())
+        self.app.push_screen(ConfirmScreen(f"Train on from step {step:,}, as a session of its own?"), take)
 
     def action_close(self) -> None:
         if not self.close_help() and len(self.app.screen_stack) > 2:

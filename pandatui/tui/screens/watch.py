@@ -11,6 +11,7 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
 from textual.screen import Screen
+from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import HelpPanel
 
@@ -82,6 +83,7 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         self._lesson_hidden = False
         self._throttle = Throttle(time.monotonic)
         self._drawn: object = None
+        self._timer: Timer | None = None
         self._ticks = 0
 
     # -- what is shown -----------------------------------------------------------------------------------
@@ -96,6 +98,8 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         yield Lines(id="foot", ascii_only=self._ascii)
 
     def on_mount(self) -> None:
+        if not self.query("#log"):
+            return  # the app is leaving already: nothing was composed
         self.set_class(self._ascii, "-ascii")
         self.query_one("#log").border_title = "what happened"
         self.live.driver.subscribe(self._hear)
@@ -103,11 +107,13 @@ class WatchScreen(Screen[None], inherit_bindings=False):
         self.call_after_refresh(self.look_again)
 
     def on_screen_suspend(self) -> None:
-        self._timer.pause()
+        if self._timer is not None:
+            self._timer.pause()
 
     def on_screen_resume(self) -> None:
-        self._timer.resume()
-        self.call_after_refresh(self.look_again)
+        if self._timer is not None:
+            self._timer.resume()
+            self.call_after_refresh(self.look_again)
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.look_again)
@@ -120,7 +126,7 @@ class WatchScreen(Screen[None], inherit_bindings=False):
 
     def look_again(self) -> None:
         """Take a snapshot and show it, unless another screen hides this one."""
-        if not self.is_active:
+        if not self.is_active or self._timer is None:
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
