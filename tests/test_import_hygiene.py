@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import os
 import subprocess
 import sys
 
@@ -18,7 +19,12 @@ def loaded_by(script: str, *args: str) -> set[str]:
         "import json\nprint('\\n' + json.dumps(sorted(sys.modules)))"
     )
     done = subprocess.run(
-        [sys.executable, "-c", code, *args], capture_output=True, text=True, timeout=60, check=True
+        [sys.executable, "-c", code, *args],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=True,
+        cwd=os.environ["HOME"],  # each test's own: what is written stays there
     )
     names = json.loads(done.stdout.splitlines()[-1])
     return {name if name.startswith("pandatui") else name.partition(".")[0] for name in names}
