@@ -270,6 +270,7 @@ class Run:
                 if self.paused or self.status != "running":
                     return []
                 self.paused = True
+                self.timeline.asked(self)
                 return [self._record("pause", seconds)]
             case GoOn(steps):
                 if self.status != "running":
@@ -320,7 +321,7 @@ class Run:
             return Refused(command, str(reason))
         number = gesture_number(command, self.events)
         if number != (self.events[-1].nudge if self.events else None):
-            self.timeline.before_nudge(self)
+            self.timeline.asked(self)
         if command.by == "you":
             self.timeline.redoable.clear()
         self._set_knob(command.knob, after)

@@ -1,8 +1,8 @@
 """Nothing is final: back to the instant before any nudge, forth again, back to any step.
 
-A `Timeline` keeps states of a run, on a stride that doubles, so that the whole run stays within reach, and
-before every nudge. Going back restores the nearest of them and trains forward from there, which gives the
-same bits. The stretch that is left is kept as `Abandoned`, for the eye and for redo.
+A `Timeline` keeps states of a run: on a stride that doubles, so that the whole run stays within reach, before
+every nudge, at pauses and at the best dev cost. Going back restores the nearest of them and trains forward
+from there, which gives the same bits. The stretch that is left is `Abandoned`, kept for the eye and for redo.
 """
 
 from collections.abc import Callable, Sequence
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     from pandatui.training.run import Run, RunState
 
 MOST_ON_STRIDE = 64
-MOST_AT_NUDGES = 32
+MOST_ASKED = 32
 MOST_BYTES = 256 * 2**20
 FIRST_STRIDE = 32  # steps
 MOST_ABANDONED = 64
@@ -59,7 +59,7 @@ class Abandoned:
 @dataclass(frozen=True, slots=True, eq=False)
 class _Kept:
     state: "RunState"
-    nudge: bool
+    why: str  # "stride", "asked" (before a nudge, at a pause) or "best"
 
 
 class Timeline:
@@ -77,17 +77,21 @@ class Timeline:
     def branched(self, now: "RunState") -> "Timeline":
         """The timeline of a branch: the start and now are within reach."""
         made = Timeline(self._start)
-        made._keep(_Kept(now, nudge=True))
+        made._keep(_Kept(now, "asked"))
         return made
 
     def passed(self, run: "Run") -> None:
-        """A step is done: keep its state if the stride asks for it."""
+        """A step is done: keep its state if the stride asks for it, or dev cost is the lowest so far."""
         if not run.steps % self._stride:
-            self._keep(_Kept(run.state(), nudge=False))
+            self._keep(_Kept(run.state(), "stride"))
+        best = run.history.best
+        if not run.batches.place and best is not None and best[0] == run.epoch:
+            self._kept = [kept for kept in self._kept if kept.why != "best"]
+            self._keep(_Kept(run.state(), "best"))
 
-    def before_nudge(self, run: "Run") -> None:
-        """A gesture is about to begin."""
-        self._keep(_Kept(run.state(), nudge=True))
+    def asked(self, run: "Run") -> None:
+        """A gesture is about to begin, or the run has been paused: somebody may want to come back here."""
+        self._keep(_Kept(run.state(), "asked"))
 
     def states(self) -> tuple["RunState", ...]:
         """The states within reach, in order of their steps; that of the start is not among them."""
@@ -97,25 +101,26 @@ class Timeline:
         """Have these states of the live path within reach, as if they had just been passed."""
         while states and sum(not state.steps % self._stride for state in states) > MOST_ON_STRIDE // 2:
             self._stride *= 2
-        self._kept = [_Kept(state, nudge=bool(state.steps % self._stride)) for state in states]
+        self._kept = [_Kept(s, "asked" if s.steps % self._stride else "stride") for s in states]
 
     def _keep(self, kept: _Kept) -> None:
         self._kept.append(kept)
-        self._thin(lambda: len(self._on_stride()) > MOST_ON_STRIDE)
-        nudges = [each for each in self._kept if each.nudge]
-        if len(nudges) > MOST_AT_NUDGES:
-            self._kept.remove(nudges[0])
-        self._thin(lambda: len(self._kept) > self._room and len(self._on_stride()) > 1)
-        while len(self._kept) > self._room:
-            del self._kept[0]
+        self._thin(lambda: len(self._because("stride")) > MOST_ON_STRIDE)
+        asked = self._because("asked")
+        if len(asked) > MOST_ASKED:
+            self._kept.remove(asked[0])
+        # over the limit in bytes: the stride's go first, then the oldest that were asked for, never the best
+        self._thin(lambda: len(self._kept) > self._room and len(self._because("stride")) > 1)
+        while len(self._kept) > self._room and (rest := self._because("asked") or self._because("stride")):
+            self._kept.remove(rest[0])
 
-    def _on_stride(self) -> list[_Kept]:
-        return [each for each in self._kept if not each.nudge]
+    def _because(self, why: str) -> list[_Kept]:
+        return [each for each in self._kept if each.why == why]
 
     def _thin(self, too_many: Callable[[], bool]) -> None:
         while too_many():
             self._stride *= 2
-            self._kept = [k for k in self._kept if k.nudge or not k.state.steps % self._stride]
+            self._kept = [k for k in self._kept if k.why != "stride" or not k.state.steps % self._stride]
 
     # -- going back and forth ----------------------------------------------------------------------------
 
@@ -164,8 +169,8 @@ class Timeline:
 
     def last_good(self, run: "Run", limit: float) -> int:
         """The latest step with a state of its own where the mean of the last 50 costs was below `limit`."""
-        for kept in reversed(self._kept):
-            steps = kept.state.steps
+        for state in reversed(self.states()):
+            steps = state.steps
             costs = run.history.train.part(max(0, steps - 50), steps)
             if steps < run.steps and len(costs) and costs.mean() < limit:
                 return steps

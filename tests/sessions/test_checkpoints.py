@@ -217,16 +217,19 @@ def test_each_is_written_once_and_what_is_not_kept_goes(tmp_path, monkeypatch):
     folder = tmp_path / "one.checkpoints"
     kept = Checkpoints(folder)
     run = go(a_run(epochs=400), 100)
+    best = f"{7 * 13}.npz"  # after the last whole epoch
+    assert run.history.best[0] == 7
     kept.keep(kept_by(run))
-    assert sorted(written) == sorted(["32.npz", "64.npz", "96.npz", "100.npz"])
+    assert sorted(written) == sorted(["32.npz", "64.npz", "96.npz", "100.npz", best])
     (folder / ".77-0123456789abcdef.tmp").touch()
     (folder / "notes.txt").touch()
     written.clear()
     go(run, 130)
     kept.keep(kept_by(run))
-    assert sorted(written) == ["128.npz", "130.npz"]
+    best = f"{run.history.best[0] * 13}.npz"
+    assert set(written) == {"128.npz", "130.npz", best}
     assert {p.name for p in folder.iterdir()} == {
-        *("32.npz", "64.npz", "96.npz", "128.npz", "130.npz", "notes.txt")
+        *("32.npz", "64.npz", "96.npz", "128.npz", "130.npz", "notes.txt", best)
     }
 
 

@@ -7,7 +7,7 @@ import pytest
 
 from pandatui.training import Run
 from pandatui.training.environment import pin_blas
-from pandatui.training.events import Nudge, Recorded, Redo, Refused, Rescue, Rewind, Undo
+from pandatui.training.events import GoOn, Nudge, Pause, Recorded, Redo, Refused, Rescue, Rewind, Undo
 from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.timeline import Timeline
 
@@ -156,7 +156,7 @@ def test_after_divergence_back_to_the_last_good_state_with_half_the_rate():
 def test_states_stay_few_and_within_reach(monkeypatch):
     one = run(epochs=2000)
     go(one, 5000)
-    kept = one.timeline._kept
+    kept = [each for each in one.timeline._kept if each.why == "stride"]
     assert len(kept) <= 64
     gaps = [b.state.steps - a.state.steps for a, b in pairwise(kept)]
     assert set(gaps) == {one.timeline._stride}
@@ -166,3 +166,18 @@ def test_states_stay_few_and_within_reach(monkeypatch):
         one.step()
         tight.passed(one)
     assert len(tight._kept) <= 3
+
+
+def test_the_best_and_the_pauses_are_within_reach_and_the_best_stays_over_the_limit():
+    one = run(epochs=2000)
+    go(one, 1000)
+    one.apply(Pause())
+    one.apply(GoOn())
+    go(one, 1500)
+    per_epoch = one.batches.steps_per_epoch(one.config.batch_size)
+    steps = {state.steps for state in one.timeline.states()}
+    assert {1000, one.history.best[0] * per_epoch} <= steps
+    one.timeline._room = 2
+    go(one, 2500)
+    assert len(one.timeline._kept) <= 3
+    assert one.history.best[0] * per_epoch in {state.steps for state in one.timeline.states()}
