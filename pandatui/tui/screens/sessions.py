@@ -1,5 +1,8 @@
-"""The list of recorded sessions, newest first, with a preview; enter opens one."""
+"""The list of recorded sessions, newest first, with a preview: to open, find, annotate, rename and delete."""
 
+import os
+from collections.abc import Callable, Iterable
+from pathlib import Path
 from typing import ClassVar
 
 import numpy as np
@@ -11,19 +14,23 @@ from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.screen import Screen
-from textual.widgets import DataTable
+from textual.widgets import DataTable, Input
 from textual.worker import get_current_worker
 
 from pandatui.plain import plain
-from pandatui.sessions import Session, Store
-from pandatui.sessions.schema import from_number
-from pandatui.sessions.store import Stored
+from pandatui.sessions import Session, SessionError, Store
+from pandatui.sessions.keeping import annotate, delete, rename
+from pandatui.sessions.lock import Held
+from pandatui.sessions.schema import Parent, from_number
+from pandatui.sessions.store import NameRefused, Stored
+from pandatui.training.run import MAX_NOTE
 from pandatui.training.words import cost, plural
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.plotting import sparkline
+from pandatui.tui.screens.ask import AskScreen, ConfirmScreen
 from pandatui.tui.screens.record import RecordScreen, event_lines, settings_lines, summary_line
 from pandatui.tui.widgets.lines import Lines
-from pandatui.tui.wording import MUTED
+from pandatui.tui.wording import MUTED, About
 
 _COLUMNS = ("name", "when", "data", "status", "dev", "right", "nudges", "epochs")
 
@@ -47,12 +54,75 @@ def row_of(stored: Stored) -> tuple[str, ...]:
     )
 
 
+def words_of(stored: Stored) -> str:
+    """What a filter looks through: name, data, status and network."""
+    s = stored.session
+    if s is None:
+        return f"{plain(stored.path.stem, 80)} unreadable".casefold()
+    return f"{plain(s.name, 80)} {plain(s.data.name, 80)} {stored.status} {network_of(s)}".casefold()
+
+
+def network_of(s: Session) -> str:
+    """64-32 BN momentum, 64-32 tanh adam."""
+    c = s.config
+    about = About.of("", "", c["hidden"], c["batch_norm"], c["activation"], c["optimizer"])
+    return plain(f"{about.network} {about.optimizer}", 80)
+
+
+def lineage(parent: Parent, names: dict[str, str]) -> str:
+    """brave-otter@412, or the trial that it was; `names` are those that ids have now."""
+    if parent.study is not None:
+        return f"{plain(parent.study, 30)} trial {parent.trial}"
+    recorded = plain(parent.name or parent.id or "unknown", 30)
+    now = plain(names.get(parent.id or "", recorded), 30)
+    was = f" (then {recorded})" if now != recorded and parent.name else ""
+    return f"{now}@{parent.step or 0:,}{was}"
+
+
+_KEYS = (
+    ("up/down", "choose"),
+    ("enter", "open"),
+    ("/", "filter"),
+    ("n", "note"),
+    ("R", "rename"),
+    ("del", "delete"),
+    ("esc", "close"),
+    ("q", "quit"),
+)
+_FIRST = ("esc", "/", "n", "R", "del", "enter", "q", "up/down")  # where not all fit
+
+
+def foot(width: int, filtered: bool) -> Content:
+    """The keys, as many as fit, the more needed ones first."""
+    words = {key: "all again" if filtered and key == "esc" else word for key, word in _KEYS}
+    room, fit = width + 1, set()
+    for key in _FIRST:
+        size = len(key) + len(words[key]) + 3
+        if size <= room:
+            room -= size
+            fit.add(key)
+    shown = [Content.assemble((key, "bold $accent"), f" {words[key]}") for key in words if key in fit]
+    return Content(" ") + Content("  ").join(shown)
+
+
+def _reason(error: Exception) -> str:
+    if isinstance(error, Held) and error.holder.pid == os.getpid():
+        return "it is being trained now"
+    return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
 class SessionsScreen(Screen[None]):
     """Training, if any goes on, goes on behind it."""
 
     CSS_PATH = "sessions.tcss"
     HORIZONTAL_BREAKPOINTS = [(0, "-narrow"), (110, "-wide")]  # noqa: RUF012
+    VERTICAL_BREAKPOINTS = [(0, "-short"), (20, "-tall")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("slash", "filter", "filter", tooltip="By name, data, status, network", id="sessions.filter"),
+        Binding("n", "note", "note", tooltip="A line of yours on its record", id="sessions.note"),
+        Binding("R", "rename", "rename", tooltip="With all that belongs to it", id="sessions.rename"),
+        Binding("delete", "delete", "delete", tooltip="After asking", id="sessions.delete"),
+        Binding("down", "to_list", "to the list", tooltip="From the filter", id="sessions.list"),
         Binding("escape", "close", "close", tooltip="Back to where you were", id="sessions.close"),
         Binding("q", "app.quit", "quit", tooltip="Leave", id="sessions.quit"),
     ]
@@ -63,73 +133,244 @@ class SessionsScreen(Screen[None]):
         self._live = live  # whether something is being trained meanwhile
         self._ascii = ascii_only
         self._found: dict[str, Stored] = {}
+        self._rows: dict[str, tuple[str, ...]] = {}
+        self._names: dict[str, str] = {}  # by id
 
     def compose(self) -> ComposeResult:
         yield Lines(id="status", ascii_only=self._ascii)
         with Horizontal():
             yield DataTable(id="table", cursor_type="row", zebra_stripes=False)
             yield Lines(id="preview", ascii_only=self._ascii)
+        yield Input(id="filter", placeholder="name, data, status, network", compact=True)
         yield Lines(id="foot", ascii_only=self._ascii)
 
     def on_mount(self) -> None:
         self.query_one("#preview").border_title = "preview"
+        self.query_one("#filter").display = False
         self.query_one("#status", Lines).show([Content(" sessions · reading …")])
-        self.query_one("#foot", Lines).show([Content(" up/down choose  enter open  esc close  q quit")])
         self._read()
 
+    def on_resize(self) -> None:
+        self.call_after_refresh(self._show_foot)
+        self.call_after_refresh(self._show_preview)
+
+    def _show_foot(self) -> None:
+        if self.is_attached:
+            shown = self.query_one("#filter").display
+            self.query_one("#foot", Lines).show([foot(self.size.width, shown)])
+
+    # -- the folder --------------------------------------------------------------------------------------
+
     @work(thread=True, exclusive=True, group="sessions")
-    def _read(self) -> None:
+    def _read(self, choose: str = "") -> None:
         """Read the folder off the screen's thread."""
         found = self._store.list()
         if not get_current_worker().is_cancelled:
-            self.app.call_later(self._show, found)
+            self.app.call_later(self._show, found, choose)
 
-    def _show(self, found: list[Stored]) -> None:
+    def _show(self, found: list[Stored], choose: str) -> None:
+        """Put up what was found, with the cursor on the file `choose`, else where it was."""
         if not self.is_attached:
             return
-        where = plain(str(self._store.folder), 80)
-        words = f" {plural(len(found), 'session')} in {where}" if found else f" no sessions in {where} yet"
-        self.query_one("#status", Lines).show([Content(words)])
+        first, chosen = not self._found, self._chosen()
+        if not choose and chosen is not None:
+            choose = str(chosen.path)
         self._found = {str(stored.path): stored for stored in found}
+        self._names = {s.session.id: s.session.name for s in reversed(found) if s.session is not None}
         rows = {key: row_of(stored) for key, stored in self._found.items()}
         if self._ascii:
             rows = {key: tuple(map(to_ascii, cells)) for key, cells in rows.items()}
+        self._rows = rows
         table = self.query_one(DataTable)
+        at = table.cursor_row
+        table.clear(columns=True)
         for name, *cells in zip(_COLUMNS, *rows.values(), strict=True):
             table.add_column(name, key=name, width=max(map(cell_len, (name, *cells))))
-        for key, row in rows.items():
-            table.add_row(*map(Text, row), key=key)
-        table.focus()
+        self._fill(choose, at)
+        if first and not self.query_one("#filter").has_focus:
+            table.focus()
 
-    def on_data_table_row_highlighted(self, event: DataTable.RowHighlighted) -> None:
-        stored = self._found.get(str(event.row_key.value))
-        if stored is None:
+    def _fill(self, choose: str = "", at: int = 0) -> None:
+        """The rows that the filter lets through."""
+        wanted = self.query_one("#filter", Input).value.casefold().split()
+        keys = [
+            key for key, stored in self._found.items() if all(word in words_of(stored) for word in wanted)
+        ]
+        table = self.query_one(DataTable)
+        table.clear()
+        for key in keys:
+            table.add_row(*map(Text, self._rows[key]), key=key)
+        if keys:
+            table.move_cursor(row=keys.index(choose) if choose in keys else min(at, len(keys) - 1))
+        where = plain(str(self._store.folder), 80)
+        total = plural(len(self._found), "session")
+        words = f" {len(keys)} of {total}" if wanted else f" {total}" if self._found else " no sessions"
+        words += f" in {where}" + ("" if self._found else " yet")
+        self.query_one("#status", Lines).show([Content(words)])
+        self._show_foot()
+        self._show_preview()
+
+    def _chosen(self) -> Stored | None:
+        table = self.query_one(DataTable)
+        if not table.is_valid_row_index(table.cursor_row):
+            return None
+        key = table.coordinate_to_cell_key(table.cursor_coordinate).row_key
+        return self._found.get(str(key.value))
+
+    # -- the preview -------------------------------------------------------------------------------------
+
+    def on_data_table_row_highlighted(self) -> None:
+        self._show_preview()
+
+    def _show_preview(self) -> None:
+        if not self.is_attached:
             return
+        stored = self._chosen()
         preview = self.query_one("#preview", Lines)
-        if stored.session is None:
+        if stored is None:
+            preview.show([])
+        elif stored.session is None:
             preview.show([Content.styled(plain(stored.problem, 500), "$error")])
         else:
             preview.show(self._preview(stored.session, max(10, preview.size.width)))
 
     def _preview(self, session: Session, width: int) -> list[Content]:
         values = np.array([from_number(v) for v in session.curves.dev_cost.first])
-        lines = [summary_line(session), Content("")]
+        lines = [summary_line(session)]
+        if session.parent is not None:
+            lines.append(
+                Content.assemble(("branch of ", MUTED), (lineage(session.parent, self._names), "$accent"))
+            )
+        lines.append(Content.assemble(("network ", MUTED), network_of(session)))
         if len(values):
-            spark = sparkline(values, min(width - 10, 60), unicode=not self._ascii)
-            lines += [Content.assemble(("dev cost ", MUTED), (spark, "$secondary")), Content("")]
+            spark = sparkline(values, max(1, min(width - 10, 60)), unicode=not self._ascii)
+            lines.append(Content.assemble(("dev cost ", MUTED), (spark, "$secondary")))
         happened = event_lines(session)
-        lines += settings_lines(session)
-        if happened:
-            lines += [Content(""), *happened[:8]]
-            if len(happened) > 8:
-                lines.append(Content.styled(f"and {len(happened) - 8} more", MUTED))
-        return lines
+        last = happened[-8:]
+        if len(happened) > len(last):
+            last.insert(0, Content.styled(f"{len(happened) - len(last)} more before", MUTED))
+        if self.has_class("-wide"):
+            return [*lines, Content(""), *settings_lines(session), Content(""), *last]
+        return [*lines, *reversed(happened[-8:])]
 
-    def on_data_table_row_selected(self, event: DataTable.RowSelected) -> None:
-        stored = self._found.get(str(event.row_key.value))
+    def on_data_table_row_selected(self) -> None:
+        stored = self._chosen()
         if stored is not None:
             self.app.push_screen(RecordScreen(stored.path, ascii_only=self._ascii, live=self._live))
 
+    # -- the filter --------------------------------------------------------------------------------------
+
+    def action_filter(self) -> None:
+        line = self.query_one("#filter", Input)
+        line.display = True
+        line.focus()
+        self._show_foot()
+
+    def on_input_changed(self) -> None:
+        stored = self._chosen()
+        self._fill(str(stored.path) if stored is not None else "")
+
+    def on_input_submitted(self) -> None:
+        self.action_to_list()
+
+    def action_to_list(self) -> None:
+        self.query_one(DataTable).focus()
+
     def action_close(self) -> None:
-        if len(self.app.screen_stack) > 2:
+        """Away with the filter first, then with the screen."""
+        line = self.query_one("#filter", Input)
+        if line.display:
+            line.value = ""
+            line.display = False
+            self.action_to_list()
+            self._show_foot()
+        elif len(self.app.screen_stack) > 2:
             self.dismiss(None)
+
+    # -- note, name, away --------------------------------------------------------------------------------
+
+    def _known(self) -> tuple[Path, Session] | None:
+        """The chosen session's file and record, or None, after saying why."""
+        stored = self._chosen()
+        if stored is None:
+            self.notify("expected a session to be chosen", severity="warning", markup=False)
+        elif stored.session is None:
+            self.notify(plain(stored.problem, 300), severity="error", markup=False)
+        else:
+            return stored.path, stored.session
+        return None
+
+    def action_note(self) -> None:
+        known = self._known()
+        if known is None:
+            return
+        path, session = known
+
+        def check(text: str) -> str:
+            return "" if len(text) <= MAX_NOTE else f"expected at most {MAX_NOTE:,} characters"
+
+        def put(text: str) -> Path:
+            annotate(path, text)
+            return path
+
+        def take(text: str | None) -> None:
+            if text is not None:
+                self._do("no note", lambda: put(text), "noted")
+
+        self.app.push_screen(AskScreen(f"Note on {plain(session.name, 40)}", check), take)
+
+    def action_rename(self) -> None:
+        known = self._known()
+        if known is None:
+            return
+        path, session = known
+
+        def check(name: str) -> str:
+            try:
+                taken = self._store.path(name).exists()
+            except NameRefused as error:
+                return plain(str(error), 200)
+            return f"{name} is taken: expected another name" if taken and name != path.stem else ""
+
+        def take(name: str | None) -> None:
+            if name is not None and name != path.stem:
+                self._do("not renamed", lambda: rename(path, name), f"renamed to {name}")
+
+        self.app.push_screen(
+            AskScreen(f"New name of {plain(session.name, 40)}", check, plain(path.stem, 64)), take
+        )
+
+    def action_delete(self) -> None:
+        stored = self._chosen()
+        if stored is None:
+            self._known()
+            return
+        path = stored.path
+
+        def take(yes: bool | None) -> None:
+            if yes:
+                self._do("not deleted", lambda: delete(path), f"{plain(path.stem, 40)} is deleted")
+
+        how = f"{stored.status}, " if stored.status else ""
+        steps = f" ({how}{plural(stored.session.steps, 'step')})" if stored.session is not None else ""
+        question = f"Delete {plain(path.stem, 40)}{steps} for good, with its journal and checkpoints?"
+        self.app.push_screen(ConfirmScreen(question), take)
+
+    @work(thread=True, group="keeping")
+    def _do(self, refused: str, deed: Callable[[], Path | Iterable[Path]], done: str) -> None:
+        """Carry it out off the screen's thread, say how it went, and read the folder again."""
+        try:
+            result = deed()
+        except (SessionError, OSError) as error:
+            self.app.call_later(self._tell, f"{refused}: {_reason(error)}", "", False)
+            return
+        if isinstance(result, Path):
+            self.app.call_later(self._tell, done, str(result), True)
+            return
+        left = ", ".join(each.name for each in result)
+        self.app.call_later(self._tell, f"{done}; not its own, and left: {left}" if left else done, "", True)
+
+    def _tell(self, words: str, choose: str, fine: bool) -> None:
+        self.app.notify(plain(words, 300), severity="information" if fine else "error", markup=False)
+        if self.is_attached:
+            self._read(choose)
