@@ -25,7 +25,7 @@ from pandatui.training import Run
 from pandatui.training.batches import BatchesState
 from pandatui.training.events import Event
 from pandatui.training.history import CHAIN_BLOCK, History, HistoryState
-from pandatui.training.run import RunState
+from pandatui.training.state import RunState
 
 MOST_BYTES = 256 * 2**20
 MOST_AT_ONCE = 32 * 2**20

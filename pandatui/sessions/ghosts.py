@@ -15,9 +15,8 @@ from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.replay import Progress, events_of, last_by, rerun
 from pandatui.sessions.schema import EventRecord, Parent, Session, Values, from_number
 from pandatui.training import Run
-from pandatui.training.events import Event, Gesture, gestures
+from pandatui.training.events import JUMPS, Event, Gesture, gestures
 from pandatui.training.knobs import LIVE, clean
-from pandatui.training.run import JUMPS
 
 
 def train_ghost(

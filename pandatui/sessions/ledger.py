@@ -22,8 +22,8 @@ from pandatui.sessions.schema import (
     to_numbers,
 )
 from pandatui.training import Run
+from pandatui.training.events import JUMPS
 from pandatui.training.history import History
-from pandatui.training.run import JUMPS
 
 UNKNOWN = "0" * 64  # the hash of what only training again can tell
 _MAX_GAP = 1_000_000  # steps

@@ -26,7 +26,7 @@ from pandatui.sessions.schema import (
 from pandatui.training import Run
 from pandatui.training.environment import describe
 from pandatui.training.history import CHAIN_BLOCK, Floats, Series
-from pandatui.training.run import Evaluation
+from pandatui.training.state import Evaluation
 from pandatui.training.timeline import Abandoned
 
 _MAX_BLOCKS = 8_192

@@ -28,7 +28,7 @@ from pandatui.sessions.schema import Session, encode
 from pandatui.sessions.store import Store
 from pandatui.training import Driver, Run
 from pandatui.training.events import Diverged, Fact, Failed, Finished, Recorded
-from pandatui.training.run import Evaluation
+from pandatui.training.state import Evaluation
 
 __all__ = ["Identity", "Recorder", "record"]
 

@@ -16,9 +16,8 @@ from pandatui.data import BUILT_IN, DataError, Dataset, load
 from pandatui.sessions.schema import EventRecord, Session, from_number
 from pandatui.training import ConfigError, Run, RunConfig
 from pandatui.training.environment import describe, pin_blas
-from pandatui.training.events import Event
+from pandatui.training.events import JUMPS, Event
 from pandatui.training.history import History
-from pandatui.training.run import JUMPS
 
 Progress = Callable[[int, int], None]  # steps done, steps in all
 UNKNOWN = "0" * 64  # the weights' hash of a run that was killed

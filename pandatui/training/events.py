@@ -1,6 +1,7 @@
 """What can be asked of a run (commands), what is on its record (events), and what it tells (facts)."""
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 # -- commands ------------------------------------------------------------------------------------------------
 
@@ -93,6 +94,28 @@ class Event:
     text: str | None = None
     back_to: int | None = None
     undone_by: int | None = None
+
+
+JUMPS = ("undo", "redo", "rewind")
+
+
+def last_gesture(events: Sequence[Event]) -> Event | None:
+    """The first event of the gesture that an undo would take back."""
+    last = next((e for e in reversed(events) if e.kind == "nudge" and e.undone_by is None), None)
+    return last and next(e for e in events if e.nudge == last.nudge)
+
+
+def undone(events: Sequence[Event], after: int, by: int) -> list[Event]:
+    """The events with those that come after the id `after` and still stand marked as undone by `by`."""
+    return [
+        replace(e, undone_by=by) if e.id > after and e.undone_by is None and e.kind not in JUMPS else e
+        for e in events
+    ]
+
+
+def brought_back(events: Sequence[Event], by: int) -> list[Event]:
+    """The events with those that `by` had undone standing again."""
+    return [replace(e, undone_by=None) if e.undone_by == by else e for e in events]
 
 
 # -- facts ---------------------------------------------------------------------------------------------------

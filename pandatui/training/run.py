@@ -6,7 +6,6 @@ clock or screen: running time comes in with each command, only to be put on reco
 
 import hashlib
 import math
-from dataclasses import dataclass, replace
 from typing import Any
 
 import numpy as np
@@ -14,9 +13,10 @@ import numpy as np
 from pandatui.data import Dataset
 from pandatui.nn import Architecture, Learner, Network, Optimizer
 from pandatui.nn.schedules import base_for, rate_in_use
-from pandatui.training.batches import Batches, BatchesState
+from pandatui.training.batches import Batches
 from pandatui.training.config import MAX_EPOCHS, RunConfig, check_knob
 from pandatui.training.events import (
+    JUMPS,
     Command,
     Diverged,
     EpochDone,
@@ -35,51 +35,20 @@ from pandatui.training.events import (
     Rewind,
     Undo,
     WorseThanGuessing,
+    brought_back,
+    last_gesture,
+    undone,
 )
-from pandatui.training.history import History, HistoryState, StepFunction
+from pandatui.training.history import History, StepFunction
 from pandatui.training.knobs import KNOBS, clean
 from pandatui.training.nudging import NothingToDo, gesture_number, resolve
+from pandatui.training.state import Evaluation, RunState
 from pandatui.training.timeline import Timeline
 
 BLOWN_UP_WINDOW = 50  # steps
 BLOWN_UP_FACTOR = 10  # times ln C
 MAX_NOTE = 2_000
 RESCUE_BELOW = 3  # times ln C: the last 50 costs of a good state
-JUMPS = ("undo", "redo", "rewind")
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class RunState:
-    """Everything needed to go on from a step, bit for bit."""
-
-    steps: int
-    last_event: int  # the id of the last event that it has behind it
-    epoch: int
-    target_epochs: int
-    knobs: dict[str, float]
-    base_rate: float
-    spent: int  # how many entries of the plan have been applied
-    batches: BatchesState
-    parameters: np.ndarray
-    running: np.ndarray
-    running_product: float
-    first: np.ndarray
-    second: np.ndarray
-    first_product: float
-    second_product: float
-    history: HistoryState
-    below_guessing: bool
-    worse_since: int | None
-
-
-@dataclass(frozen=True, slots=True)
-class Evaluation:
-    """Test-mode cost and accuracy on dev and test at the end of the live path."""
-
-    dev_cost: float
-    dev_accuracy: float
-    test_cost: float
-    test_accuracy: float
 
 
 class Run:
@@ -337,13 +306,8 @@ class Run:
 
     # -- going back and forth ----------------------------------------------------------------------------
 
-    def last_gesture(self) -> Event | None:
-        """The first event of the gesture that an undo would take back."""
-        last = next((e for e in reversed(self.events) if e.kind == "nudge" and e.undone_by is None), None)
-        return last and next(e for e in self.events if e.nudge == last.nudge)
-
     def _undo(self, command: Undo, seconds: float) -> Fact:
-        first = self.last_gesture()
+        first = last_gesture(self.events)
         if first is None:
             return Refused(command, "no nudge to undo")
         spent = self._spent
@@ -363,7 +327,7 @@ class Run:
         """Back to `steps` with the events up to `last_event`; the later ones stay on record as undone."""
         here, number = self.steps + 1, len(self.events) + 1
         self.timeline.leave(self, steps, last_event, number)
-        self._mark_undone(last_event, number)
+        self.events = undone(self.events, last_event, number)
         return self._record(kind, seconds, step=here, back_to=steps)
 
     def _redo(self, command: Redo, seconds: float) -> Fact:
@@ -371,19 +335,10 @@ class Run:
             return Refused(command, "nothing to take back: a nudge since then, or no undo")
         left = self.timeline.redoable.pop()
         here, number, spent = self.steps + 1, len(self.events) + 1, self._spent
-        self._mark_undone(left.event, number)
-        self.events = [replace(e, undone_by=None) if e.undone_by == left.event else e for e in self.events]
+        self.events = brought_back(undone(self.events, left.event, number), left.event)
         self.timeline.take_back(self, left)
         self._spent = max(spent, left.end.spent)
         return self._record("redo", seconds, step=here, back_to=self.steps)
-
-    def _mark_undone(self, after_event: int, by: int) -> None:
-        self.events = [
-            replace(e, undone_by=by)
-            if e.id > after_event and e.undone_by is None and e.kind not in JUMPS
-            else e
-            for e in self.events
-        ]
 
     def _set_knob(self, name: str, value: float) -> None:
         """A nudge of α sets the rate in use (α₀ follows); one of decay leaves the rate in use as it is."""

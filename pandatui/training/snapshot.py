@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from pandatui.training.events import Event, Gesture, gestures
+from pandatui.training.events import Event, Gesture, gestures, last_gesture
 from pandatui.training.history import Floats
 from pandatui.training.run import Run
 
@@ -70,7 +70,7 @@ class Snapshot:
 def look(run: Run, view: View) -> Snapshot:
     """Take a snapshot; call it between two steps."""
     history = run.history
-    first = run.last_gesture()
+    first = last_gesture(run.events)
     last = run.steps if view.last is None else view.last
     steps, low, mean, high = history.train.view(view.first, last, view.buckets)
     dev_epochs, _, dev_steps, _ = history.dev_step.view(1, history.epochs, 2 * view.buckets)

@@ -14,7 +14,8 @@ import numpy as np
 from pandatui.training.history import Floats
 
 if TYPE_CHECKING:
-    from pandatui.training.run import Run, RunState
+    from pandatui.training.run import Run
+    from pandatui.training.state import RunState
 
 MOST_ON_STRIDE = 64
 MOST_ASKED = 32

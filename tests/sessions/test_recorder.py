@@ -265,6 +265,7 @@ def test_a_journal_does_not_grow_for_ever(recording, monkeypatch):
     monkeypatch.setattr(module, "TICK", 0.002)
     monkeypatch.setattr(module, "PERIOD", 0.01)
     monkeypatch.setattr(module, "LONG_JOURNAL", 2_000)
+    monkeypatch.setattr(module, "SHARE", 1e9)  # save as often as that, whatever it costs
     driver, recorder = recording(epochs=1_000_000)
     recorder.start()
     driver.start()
