@@ -1,0 +1,7 @@
+"""All that is measured, one table after the other: `python -m benchmarks`."""
+
+from benchmarks import screen, step
+
+if __name__ == "__main__":
+    step.main()
+    screen.main()
