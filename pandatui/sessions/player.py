@@ -12,6 +12,7 @@ from dataclasses import dataclass, replace
 
 import numpy as np
 
+from pandatui.sessions.replay import events_of
 from pandatui.sessions.schema import Number, Session, Values, from_number
 from pandatui.training.events import Command, Event, Fact, GoOn, Pause, Refused, gestures
 from pandatui.training.history import Floats
@@ -46,10 +47,7 @@ class Recording:
     def of(cls, session: Session) -> "Recording":
         steps, low, mean, high = _train(session.curves.train)
         dev_epochs, dev_steps = _dev(session.curves.dev_step, session.epochs)
-        events = tuple(
-            Event(**{name: getattr(record, name) for name in Event.__dataclass_fields__})
-            for record in session.events
-        )
+        events = tuple(events_of(session))
         rate_steps, rates = rates_in_use(session, events, dev_epochs, dev_steps)
         return cls(
             steps=steps,
@@ -67,8 +65,16 @@ class Recording:
             ),
             events=events,
             guessing=math.log(max(2, len(session.data.classes))),
-            steps_per_epoch=max(1.0, session.steps / max(1, session.epochs)),
+            steps_per_epoch=_steps_per_epoch(session, dev_steps),
         )
+
+
+def _steps_per_epoch(session: Session, dev_steps: Floats) -> float:
+    """Steps of the last whole epoch; before the first, as the training rows and the batch size have it."""
+    if len(dev_steps):
+        return max(1.0, float(dev_steps[-1] - (dev_steps[-2] if len(dev_steps) > 1 else 0)))
+    batch = max(1, int(session.config.get("batch_size") or 1))
+    return float(max(1, -(-session.data.train_rows // batch)))
 
 
 def _array(values: Sequence[Number]) -> Floats:

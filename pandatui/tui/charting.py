@@ -1,14 +1,10 @@
 """From a snapshot, or from a session's record, to the chart that is drawn."""
 
-import math
-from collections.abc import Sequence
 from dataclasses import dataclass
 
-import numpy as np
-
 from pandatui.sessions import Session
-from pandatui.sessions.schema import Values, from_number
-from pandatui.training.events import Event, Gesture, gestures
+from pandatui.sessions.player import Recording
+from pandatui.training.events import Gesture, gestures
 from pandatui.training.knobs import KNOBS
 from pandatui.training.snapshot import Snapshot
 from pandatui.tui.plotting import Chart, Curve, Mark, Trace
@@ -77,82 +73,24 @@ def chart_of(snapshot: Snapshot, look: Look) -> Chart:
 
 def chart_of_session(session: Session, look: Look) -> Chart:
     """The chart of a recorded session: no training, no data."""
-    steps, low, mean, high = _curve(session.curves.train)
-    dev_steps = _all(session.curves.dev_step)
-    guessing = math.log(max(2, len(session.data.classes)))
-    per_epoch = _steps_per_epoch(session, dev_steps)
-    events = [event_of(record) for record in session.events]
-    rate_steps, rates = rates_of(session, events, dev_steps)
+    r = Recording.of(session)
     first, last = look.window or (0.0, max(session.steps, 1) * 1.12)
     return Chart(
         first=first,
         last=last,
-        train=Curve(steps, low, mean, high),
-        dev_steps=dev_steps,
-        dev_costs=_all(session.curves.dev_cost),
-        guessing=guessing,
-        epoch_steps=dev_steps,
-        steps_per_epoch=per_epoch,
-        marks=tuple(mark_of(g) for g in gestures(events) if not g.undone),
-        rate_steps=rate_steps,
-        rates=rates,
-        abandoned=tuple(
-            Trace("", np.array(left.step), np.array([from_number(v) for v in left.cost]))
-            for left in session.curves.abandoned
-        ),
+        train=Curve(r.steps, r.low, r.mean, r.high),
+        dev_steps=r.dev_steps,
+        dev_costs=r.dev_costs,
+        guessing=r.guessing,
+        epoch_steps=r.dev_steps,
+        epoch_numbers=r.dev_epochs,
+        steps_per_epoch=r.steps_per_epoch,
+        marks=tuple(mark_of(g) for g in gestures(r.events) if not g.undone),
+        rate_steps=r.rate_steps,
+        rates=r.rates,
+        abandoned=tuple(Trace("", steps, costs) for _, steps, costs in r.abandoned),
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,
         diverged_at=session.steps if session.status == "diverged" else None,
     )
-
-
-def _steps_per_epoch(session: Session, dev_steps: np.ndarray) -> float:
-    """Steps of the last whole epoch; before the first, as the training rows and the batch size have it."""
-    if len(dev_steps):
-        return max(1.0, float(dev_steps[-1] - (dev_steps[-2] if len(dev_steps) > 1 else 0)))
-    batch = max(1, int(session.config.get("batch_size") or 1))
-    return float(max(1, -(-session.data.train_rows // batch)))
-
-
-def event_of(record: "object") -> Event:
-    """An event from its record in a file."""
-    return Event(**{name: getattr(record, name) for name in Event.__dataclass_fields__})
-
-
-def rates_of(
-    session: Session, events: Sequence[Event], dev_steps: np.ndarray
-) -> tuple[np.ndarray, np.ndarray]:
-    """The learning rate in use as a step function, from the record alone: α₀/(1 + decay·e) and its nudges."""
-    base = rate = float(session.config.get("learning_rate") or 0.1)
-    decay = float(session.config.get("decay") or 0.0)
-    changes = [(1.0, rate)]
-    moments: list[tuple[float, Event | None]] = [(float(step), None) for step in dev_steps]
-    moments += [(float(e.step) - 0.5, e) for e in events if e.kind == "nudge" and e.undone_by is None]
-    epoch = 0
-    for step, event in sorted(moments, key=lambda moment: moment[0]):
-        if event is None:
-            epoch += 1
-            rate = base / (1 + decay * epoch)
-        elif event.knob in ("learning_rate", "decay") and event.after is not None:
-            if event.knob == "learning_rate":
-                rate = event.after
-            else:
-                decay = event.after
-            base = rate * (1 + decay * epoch)
-        if rate != changes[-1][1]:
-            changes.append((np.ceil(step) + (event is None), rate))
-    return np.array([c[0] for c in changes]), np.array([c[1] for c in changes])
-
-
-def _all(values: Values) -> np.ndarray:
-    return np.array([from_number(v) for v in (*values.first, *values.last)])
-
-
-def _curve(values: Values) -> tuple[np.ndarray, np.ndarray, np.ndarray, np.ndarray]:
-    if values.blocks is None:
-        raw = _all(values)
-        return np.arange(1.0, len(raw) + 1), raw, raw, raw
-    b = values.blocks
-    low, mean, high = (np.array([from_number(v) for v in each]) for each in (b.min, b.mean, b.max))
-    return (np.arange(len(mean)) + 0.5) * b.size, low, mean, high

@@ -11,12 +11,13 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pandatui.sessions.player import Recording
 from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.schema import decode, encode
 from pandatui.training import Run
 from pandatui.training.events import Nudge
 from pandatui.training.snapshot import View, look
-from pandatui.tui.charting import Look, axis_end, chart_of, chart_of_session, event_of, rates_of
+from pandatui.tui.charting import Look, axis_end, chart_of, chart_of_session
 
 WHO = Identity("made-run", "0", "2026-11-21T10:00:00+00:00")
 
@@ -86,7 +87,8 @@ def test_undone_nudges_are_neither_marked_nor_in_the_rate(
         event.undone_by = 99
     chart = chart_of_session(session, Look())
     assert chart.marks == ()
-    steps, rates = rates_of(session, [event_of(e) for e in session.events], chart.dev_steps)
+    recording = Recording.of(session)
+    steps, rates = recording.rate_steps, recording.rates
     assert list(steps) == [1]
     assert list(rates) == [0.1]
 

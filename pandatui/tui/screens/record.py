@@ -15,12 +15,12 @@ from textual.timer import Timer
 from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError
 from pandatui.sessions.lock import Holder
-from pandatui.sessions.replay import RerunError
+from pandatui.sessions.replay import RerunError, events_of
 from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import Stored, look
 from pandatui.training.events import gestures
 from pandatui.training.words import cost, duration, number, plural
-from pandatui.tui.charting import SMOOTHING, Look, chart_of_session, event_of
+from pandatui.tui.charting import SMOOTHING, Look, chart_of_session
 from pandatui.tui.live import Replaying
 from pandatui.tui.messages import GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
@@ -67,7 +67,7 @@ def summary_line(session: Session) -> Content:
 
 def event_lines(session: Session) -> list[Content]:
     """Gestures and other events, oldest first."""
-    events = [event_of(record) for record in session.events]
+    events = events_of(session)
     seen = {e.nudge: e.id for e in reversed(events) if e.kind == "nudge"}
     lines = [(e.id, event_line(e, None)) for e in events if e.kind != "nudge"]
     lines += [(seen[g.number], gesture_line(g, None)) for g in gestures(events)]
