@@ -135,6 +135,10 @@ def watch(
             raise click.UsageError("expected either FILE or --data, found both")
         if file.endswith(".json"):
             session_file = Path(file)
+            if not session_file.exists():
+                from pandatui.plain import plain
+
+                raise click.UsageError(f"{plain(repr(file))}: no such session file")
         elif file in BUILT_IN or Path(file).exists():
             settings["data"] = file
         else:

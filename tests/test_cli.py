@@ -543,3 +543,11 @@ def test_on_a_terminal_a_bar_and_still_only_json_on_stdout(tmp_path):
     assert "━".encode() in shown
     assert b"epoch " in shown
     assert shown.endswith(b"\r\x1b[2K")  # the line is left empty
+
+
+def test_a_session_file_that_is_not_there_is_said_before_any_screen():
+    done = subprocess.run(
+        [sys.executable, "-m", "pandatui", "missing.json"], capture_output=True, text=True, timeout=60
+    )
+    assert done.returncode == 2
+    assert done.stderr == "pandatui: 'missing.json': no such session file\n"
