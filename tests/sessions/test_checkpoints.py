@@ -262,8 +262,8 @@ def test_resumed_with_and_without_them(tmp_path, monkeypatch, deleted):
     if deleted:
         shutil.rmtree(folder_of(path))
     trained = []
-    step = Run._train_step
-    monkeypatch.setattr(Run, "_train_step", lambda self, seconds: trained.append(1) or step(self, seconds))
+    step = Run.train_step
+    monkeypatch.setattr(Run, "train_step", lambda self: trained.append(1) or step(self))
     resumed = resume(store, path)
     assert len(trained) == (333 if deleted else 0)
     again = resumed.driver.ask(lambda run: run).result()

@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 
 import msgspec
+import numpy as np
 import pytest
 
 from pandatui.sessions.ledger import UNKNOWN, Ledger, merged
@@ -112,7 +113,8 @@ def test_finished_and_diverged_are_told_from_the_records(new_run, monkeypatch):
     assert merged(file, tuple(ledger.news(run, 1.0))).status == "finished"
     run.apply(Extend(3))
     assert merged(file, tuple(ledger.news(run, 1.0))).status == "running"
-    run._diverge("non-finite", float("nan"), 1.0)
+    monkeypatch.setattr(run.learner, "step", lambda *_: (np.array([np.nan]), False))
+    run.step()
     assert merged(file, tuple(ledger.news(run, 1.0))).status == "diverged"
 
 
