@@ -223,7 +223,13 @@ class Trainer:
         )
 
     def weights_sha256(self) -> str:
-        """SHA-256 over the parameters and the running averages, little-endian, as they stand in memory."""
-        little = self.network.dtype.newbyteorder("<")
-        parts = (self.network.parameters, self.network.running)
-        return hashlib.sha256(b"".join(part.astype(little).tobytes() for part in parts)).hexdigest()
+        """`hash_of` the present weights."""
+        return hash_of(self.network.parameters, self.network.running)
+
+
+def hash_of(parameters: np.ndarray, running: np.ndarray) -> str:
+    """SHA-256 over one network's parameters and running averages, little-endian, as they stand in memory."""
+    little = parameters.dtype.newbyteorder("<")
+    return hashlib.sha256(
+        b"".join(part.astype(little).tobytes() for part in (parameters, running))
+    ).hexdigest()
