@@ -1,4 +1,4 @@
-"""Members of a population against the same runs trained alone: the same bits, however they are put together."""
+"""Members of a population against the same runs trained alone: the same bits, however put together."""
 
 from __future__ import annotations
 
