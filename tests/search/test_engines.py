@@ -3,24 +3,31 @@
 from __future__ import annotations
 
 import os
+import random
 import select
 import signal
 import subprocess
 import sys
 import threading
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-import pandatui
 from pandatui.data import load
 from pandatui.search.cohort import DataMoved, Slice, train_slice
 from pandatui.search.engines import EngineError, Inline, Processes, WorkerDied, cores
+from pandatui.search.race import Race
+from pandatui.search.space import default_space
+from pandatui.search.spec import Spec
+from pandatui.search.study import Study
 from pandatui.training import Run, RunConfig
+from pandatui.training.setup import RunOptions
 
 HERE = Path(__file__).parent
 SOON = 5  # seconds in which a worker is to be gone
+LONG_CAMPAIGN = int(os.environ.get("PANDATUI_KILLS", "10")) > 10
 LONG = 60  # only a failure waits so long
 
 
@@ -106,7 +113,12 @@ def trained(engine, dataset, configs, width, steps):
     cohorts = [(list(costs)[i : i + width], None) for i in range(0, len(configs), width)]
     while cohorts:
         out = [
-            (rows, engine.submit(train_slice, Slice(tuple(configs[i] for i in rows), dataset.sha256, state, steps, 5)))
+            (
+                rows,
+                engine.submit(
+                    train_slice, Slice(tuple(configs[i] for i in rows), dataset.sha256, state, steps, 5)
+                ),
+            )
             for rows, state in cohorts
         ]
         cohorts = []
@@ -272,6 +284,112 @@ def test_a_worker_that_cannot_start_is_an_error_and_no_death(monkeypatch):
     assert isinstance(error, EngineError)
     assert str(error).startswith("no worker can start: worker ended with status 1: ")
     assert "\n" not in str(error)
+
+
+# -- a race in which workers die -----------------------------------------------------------------------------
+
+
+class Notes:
+    """A ledger that lists which trials have ended."""
+
+    def __init__(self) -> None:
+        self.numbers: list[int] = []
+
+    def began(self, made) -> None:
+        pass
+
+    def ended(self, trials) -> None:
+        self.numbers += [trial.number for trial in trials]
+
+    def decided(self, of, epoch, dropped) -> None:
+        self.ended(dropped)
+
+
+def raced(engine, dataset, rates, train=train_slice, epochs=5):
+    """Race these learning rates; every trial's result, once it is sure that none has ended twice."""
+    base = config(0.1, epochs=epochs)
+    spec = Spec(RunOptions(data="moons", epochs=epochs), trials=len(rates), rounds=1)
+    study = Study(spec, base, default_space(base), [{"learning_rate": rate} for rate in rates])
+    notes = Notes()
+    Race(study, dataset, engine, notes, train=train).run()
+    assert sorted(notes.numbers) == list(study.trials) == list(range(1, len(rates) + 1))
+    return [
+        (trial.status, trial.reason, trial.steps, trial.dev, trial.costs_sha256, trial.weights_sha256)
+        for trial in study.trials.values()
+    ]
+
+
+RATES = np.geomspace(0.001, 0.9, 16).tolist()
+
+
+class Deadly(Processes):
+    """Kills a worker right after having sent out some of the slices."""
+
+    def __init__(self, workers: int, after: set[int]) -> None:
+        super().__init__(workers)
+        self.after = after
+        self.sent = self.killed = 0
+
+    def submit(self, train, work):
+        future = super().submit(train, work)
+        self.sent += 1
+        if self.sent in self.after and (there := children(os.getpid())):
+            os.kill(there[-1], signal.SIGKILL)
+            self.killed += 1
+        return future
+
+
+@pytest.mark.parametrize("workers", [1, 2])
+def test_a_race_in_which_workers_are_killed_ends_as_any_other(moons, workers):
+    undisturbed = raced(Inline(), moons, RATES)
+    assert {status for status, *_ in undisturbed} == {"finished"}
+    engine = Deadly(workers, {2, 3, 5, 8, 13})
+    try:
+        assert raced(engine, moons, RATES) == undisturbed
+    finally:
+        engine.close(now=True)
+    assert engine.killed >= 3
+
+
+@pytest.mark.parametrize(
+    ("name", "engine"), [("poisoned", Processes), ("hungry", Processes), ("hungry", Inline)]
+)
+def test_a_poison_trial_fails_alone(moons, trainers, name, engine):
+    rates = [*RATES[:5], trainers.POISON, *RATES[5:]]
+    expected = raced(Inline(), moons, rates)
+    expected[5] = ("failed", "worker died 3 times", 0, [], None, None)
+    made = Processes(2) if engine is Processes else Inline()
+    try:
+        assert raced(made, moons, rates, getattr(trainers, name)) == expected
+    finally:
+        made.close(now=True)
+
+
+def killed_at_random(engine: Processes, every: float, over: threading.Event) -> int:
+    """Kill one worker after the other until it is over; how many."""
+    rng, killed = random.Random(1), 0
+    while not over.wait(every):
+        if there := children(os.getpid()):
+            os.kill(rng.choice(there), signal.SIGKILL)
+            killed += 1
+    return killed
+
+
+@pytest.mark.campaign
+@pytest.mark.timeout(900)
+def test_a_worker_killed_every_other_second_costs_no_trial(moons):
+    trials, epochs, every = (64, 2000, 2.0) if LONG_CAMPAIGN else (16, 200, 1.0)
+    rates = np.geomspace(0.001, 0.9, trials).tolist()
+    undisturbed = raced(Inline(), moons, rates, epochs=epochs)
+    engine, over = Processes(2), threading.Event()
+    with ThreadPoolExecutor(1) as thread:
+        killed = thread.submit(killed_at_random, engine, every, over)
+        try:
+            assert raced(engine, moons, rates, epochs=epochs) == undisturbed
+        finally:
+            over.set()
+            engine.close(now=True)
+        assert killed.result() >= 2
 
 
 # -- whoever starts them -------------------------------------------------------------------------------------
