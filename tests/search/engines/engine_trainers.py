@@ -28,7 +28,7 @@ def refused(word: str) -> None:
     raise ValueError(word)
 
 
-class Unreadable(Exception):
+class UnreadableError(Exception):
     """Can be pickled, but not read again."""
 
     def __init__(self, one: str, two: str) -> None:
@@ -36,7 +36,7 @@ class Unreadable(Exception):
 
 
 def unreadable(word: str) -> None:
-    raise Unreadable(word, "")
+    raise UnreadableError(word, "")
 
 
 def modules(_: object) -> list[str]:
