@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import importlib.util
 import os
-import signal
 import socket
 import subprocess
 import sys
 import threading
 from contextlib import ExitStack, closing, contextmanager
+from functools import partial
 from pathlib import Path
 
 import pytest
@@ -129,35 +129,14 @@ def test_leaving_leaves_the_cluster_as_it_is(running, trainers, now):
 # -- deaths --------------------------------------------------------------------------------------------------
 
 
-class Deadly(Cluster):
-    """Kills a worker right after having sent out some of the slices."""
-
-    def __init__(self, address, after, trainers) -> None:
-        super().__init__(address)
-        self.after, self.trainers = after, trainers
-        self.sent = 0
-
-    def submit(self, train, work):
-        if self.sent in self.after:
-            pid, _ = super().submit(self.trainers.where, None).result(LONG)
-            future = super().submit(train, work)
-            os.kill(pid, signal.SIGKILL)
-        else:
-            future = super().submit(train, work)
-        self.sent += 1
-        return future
-
-
 RATES = [0.001 * 1.5**i for i in range(16)]
 
 
-def test_a_race_in_which_workers_are_killed_ends_as_any_other(running, moons, race, trainers):
-    engine = Deadly(running.address, {0, 2, 4}, trainers)
-    try:
-        assert race(engine, moons, RATES, epochs=200) == race(Inline(), moons, RATES, epochs=200)
-    finally:
-        engine.close(now=True)
-    assert engine.sent > 4
+def test_a_race_in_which_workers_are_killed_ends_as_any_other(engine, moons, race, trainers, tmp_path):
+    for life in range(6):
+        (tmp_path / str(life)).touch()
+    assert race(engine, moons, RATES, partial(trainers.mortal, str(tmp_path))) == race(Inline(), moons, RATES)
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize("name", ["poisoned", "hungry"])
