@@ -25,6 +25,7 @@ def resume(session: str | None, sessions: str | None, as_json: bool, **options: 
     from pandatui.sessions.replay import RerunError, config_of
     from pandatui.sessions.resume import recovered
     from pandatui.sessions.resume import resume as made_ready
+    from pandatui.sessions.store import look
 
     headless = options["headless"] or as_json
     if not headless and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -32,9 +33,9 @@ def resume(session: str | None, sessions: str | None, as_json: bool, **options: 
     store = store_of(sessions)
     path = store.find(session)
     if headless and options["epochs"] is None:
-        before = recovered(path)
-        if before.status in ("finished", "diverged"):
-            sys.exit(report.finished(before, str(path), as_json=as_json))
+        before = look(path)
+        if before.session is not None and before.status in ("finished", "diverged"):
+            sys.exit(report.finished(before.session, str(path), as_json=as_json))
     try:
         pace = None if headless else _pace(config_of(recovered(path)))
         ready = made_ready(
