@@ -7,8 +7,9 @@ from textual.content import Content
 from pandatui.plain import plain
 from pandatui.training.knobs import KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot
-from pandatui.tui import wording
+from pandatui.tui import knob_wording, wording
 from pandatui.tui.charting import Look, chart_of
+from pandatui.tui.foot import foot
 from pandatui.tui.lesson import lesson_line
 from pandatui.tui.plotting import Chart
 from pandatui.tui.wording import About
@@ -23,6 +24,15 @@ class Space:
     log_height: int
     tiny: bool
     wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What a person has in hand: the picked knob, the size of a notch, whether the lesson is wanted."""
+
+    picked: str = "learning_rate"
+    coarse: bool = False
+    lesson: bool = False
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,11 +50,9 @@ def face_of(
     s: Snapshot,
     about: About,
     look: Look,
+    hand: Hand,
     *,
-    coarse: bool,
-    picked: str,
     message: Content | None,
-    lesson: bool,
     problem: str,
     more: int,
     space: Space,
@@ -61,10 +69,10 @@ def face_of(
         status=status,
         chart=chart_of(s, look),
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
-        knobs=wording.knob_rows(s, about, picked, used),
-        knob_line=wording.knob_line(s, picked, coarse, space.width),
-        log=_log(s, message, lesson, problem, more, space),
-        foot=wording.foot(s, space.width, more),
+        knobs=knob_wording.knob_rows(s, about, hand.picked, used),
+        knob_line=knob_wording.knob_line(s, hand.picked, hand.coarse, space.width),
+        log=_log(s, message, hand.lesson, problem, more, space),
+        foot=foot(s, space.width, more),
     )
 
 

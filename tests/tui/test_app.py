@@ -95,7 +95,7 @@ def faces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         count.append(1)
         return face.face_of(*args, **kwargs)
 
-    monkeypatch.setattr("pandatui.tui.screens.watch.face_of", counted)
+    monkeypatch.setattr("pandatui.tui.screens.run.face_of", counted)
     return count
 
 
