@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pandatui.cli_sessions import as_json_option, of_session, store_of
+from pandatui.cli_sessions import as_json_option, data_option, of_session, store_of
 
 NOT_TO_BE_RERUN, DIVERGED = 5, 6
 
@@ -13,7 +13,7 @@ NOT_TO_BE_RERUN, DIVERGED = 5, 6
 @click.command()
 @of_session
 @click.option("--epochs", type=click.IntRange(min=1), metavar="TOTAL", help="Train up to this epoch.")
-@click.option("--data", metavar="FILE", help="Its data, where they have moved.")
+@data_option("Its data, where they have moved.")
 @click.option("--headless", is_flag=True, help="Without a screen.")
 @as_json_option
 def resume(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
