@@ -8,7 +8,7 @@ from textual.binding import Binding, BindingType
 from pandatui.sessions.player import FASTEST, SLOWEST, Player
 from pandatui.training.events import GoOn, Pause
 from pandatui.training.words import number
-from pandatui.tui.charting import Look
+from pandatui.tui.charting import Look, whole_of
 from pandatui.tui.live import Replaying
 from pandatui.tui.messages import GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
@@ -54,7 +54,7 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
         super().__init__(replaying, ascii_only=ascii_only)
         self._path = path
         self._player: Player = replaying.driver
-        self._look = Look(last=max(self._player.session.steps, 1) * 1.12)
+        self._look = Look(last=whole_of(self._player.session))
 
     def on_mount(self) -> None:
         super().on_mount()
