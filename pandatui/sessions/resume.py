@@ -18,6 +18,7 @@ from pandatui.sessions.replay import Progress, config_of, data_of, events_of, re
 from pandatui.sessions.schema import Session, SessionError
 from pandatui.sessions.store import Store, belongings, read
 from pandatui.training import Driver, Run
+from pandatui.training.environment import pin_blas
 from pandatui.training.events import Extend, Refused
 
 _TOLD_EVERY = 256  # steps
@@ -93,6 +94,7 @@ def resume(
 
 def _trained(session: Session, dataset: Dataset, path: Path, progress: Progress | None) -> Run:
     """The run at the end of the record: from its last checkpoint, or from the seed where none serves."""
+    pin_blas()  # the bits depend on the number of threads
     events = events_of(session)
     run = Run(config_of(session), dataset)
     try:

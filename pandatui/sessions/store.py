@@ -145,9 +145,8 @@ def look(path: Path) -> Stored:
     owner = holder(journal_path(path))
     written, whole = read(path)
     session, warning = with_journal(written, path)
-    if session is written and written.status != "running":
-        status = written.status
-    else:  # the journal is ahead of one that had finished too, once that goes on
+    status: str = written.status
+    if status == "running" or session is not written:  # one that had finished may have gone on since
         status = "running" if owner else "crashed"
     return Stored(path, session, not whole, "", status, owner, warning)
 
