@@ -29,6 +29,7 @@ from pandatui.tui.widgets.lines import Lines
 
 REFRESH = 0.25  # seconds; at full pace every second time, which leaves training its share
 MESSAGE_SECONDS = 8
+FIRST_SECONDS = 60  # what is said on opening may be long, and nobody may be looking yet
 
 
 class RunScreen(LookingScreen, inherit_bindings=False):
@@ -45,7 +46,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._snapshot: Snapshot | None = None
         self._message: tuple[Content, float] | None = None
         if words:
-            self._message = (Content(plain(words, 400)), time.monotonic())
+            self._message = (Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
@@ -105,7 +106,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         problem = self.live.recorder.problem
         if (failure := self.live.driver.failure) is not None:
             snapshot, problem = replace(snapshot, status="failed"), sentence(Failed(failure))
-        if self._message is not None and time.monotonic() - self._message[1] > MESSAGE_SECONDS:
+        if self._message is not None and time.monotonic() > self._message[1]:
             self._message = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
@@ -154,7 +155,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
 
     def say(self, text: str, style: str = "$accent") -> None:
         """A message in words, at once; it gives way to the next, or goes after a while."""
-        self._message = (Content.styled(plain(text, 400), style), time.monotonic())
+        self._message = (Content.styled(plain(text, 400), style), time.monotonic() + MESSAGE_SECONDS)
         self.look_again()
 
     # -- what the training thread tells ------------------------------------------------------------------
