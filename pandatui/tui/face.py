@@ -35,6 +35,19 @@ class Hand:
     lesson: bool = False
 
 
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said last, until when (monotonic seconds), and the event that it is about, 0 for none."""
+
+    words: Content
+    until: float
+    event: int = 0
+
+    def marked(self, on_disk: int) -> Content:
+        """The words, marked while the event is on no disk."""
+        return self.words if self.event <= on_disk else Content.assemble(wording.UNSAVED, self.words)
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
     status: Content
@@ -52,12 +65,14 @@ def face_of(
     look: Look,
     hand: Hand,
     *,
-    message: Content | None,
+    said: Said | None,
+    on_disk: int,
     problem: str,
     more: int,
     space: Space,
 ) -> Face:
-    """`more`: the epochs that `space` goes on for after the last one."""
+    """`on_disk`: the id of the last event there. `more`: the epochs that `space` goes on for at the end."""
+    message = said.marked(on_disk) if said is not None else None
     status = wording.status_line(
         s, about, space.width, "" if s.status == "failed" and not space.tiny else problem
     )
@@ -71,13 +86,19 @@ def face_of(
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
         knobs=knob_wording.knob_rows(s, about, hand.picked, used),
         knob_line=knob_wording.knob_line(s, hand.picked, hand.coarse, space.width),
-        log=_log(s, message, hand.lesson, problem, more, space),
+        log=_log(s, message, hand.lesson, on_disk, problem, more, space),
         foot=foot(s, space.width, more),
     )
 
 
 def _log(
-    s: Snapshot, message: Content | None, lesson: bool, problem: str, more: int, space: Space
+    s: Snapshot,
+    message: Content | None,
+    lesson: bool,
+    on_disk: int,
+    problem: str,
+    more: int,
+    space: Space,
 ) -> list[Content]:
     """What must be said, what was just done, what happened before it, newest first; the lesson last."""
     room = max(1, space.log_height)
@@ -86,7 +107,8 @@ def _log(
         head = Content.styled(f"✖ {plain(problem)} · what there is will be saved · q quits", "bold $error")
     lines = [line for line in (head, message) if line is not None]
     said = _lesson(s, space.wide) if lesson and s.status not in ("diverged", "failed") else None
-    lines += wording.happenings(s, wording.EpochOf(s), max(0, room - len(lines) - (said is not None)))
+    left = max(0, room - len(lines) - (said is not None))
+    lines += wording.happenings(s, wording.EpochOf(s), left, on_disk)
     if said is not None:
         lines += [Content("")] * (room - 1 - len(lines)) + [said]
     return lines[:room]

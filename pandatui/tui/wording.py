@@ -20,6 +20,8 @@ from pandatui.training.words import (
 )
 
 MUTED = "$muted"
+ENDED = "training has ended by an error: q quits"
+UNSAVED = ("unsaved · ", "bold $error")  # before the words of what is on no disk yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -103,15 +105,19 @@ def _where(steps: str, epoch: float | None) -> str:
     return f"{steps:<14} " if epoch is None else f"{f'{steps} · epoch {int(epoch)}':<26} "
 
 
-def gesture_line(g: Gesture, epoch: float | None) -> Content:
+def gesture_line(g: Gesture, epoch: float | None, *, saved: bool = True) -> Content:
     """step 191–199 · epoch 10  you  2  learning rate 0.1 → 0.316 (5 notches)."""
     steps = f"step {g.first_step:,}" + (f"–{g.last_step:,}" if g.last_step != g.first_step else "")
     words = (f"{gesture_words(g)}, undone", MUTED) if g.undone else (gesture_words(g), "")
     number = (f"{g.by:<4} {g.number:>2}  ", MUTED if g.undone else "$accent")
-    return Content.assemble((_where(steps, epoch), MUTED), number, words)
+    return Content.assemble((_where(steps, epoch), MUTED), number, *_mark(saved), words)
 
 
-def event_line(event: Event, epoch: float | None) -> Content:
+def _mark(saved: bool) -> list[tuple[str, str]]:
+    return [] if saved else [UNSAVED]
+
+
+def event_line(event: Event, epoch: float | None, *, saved: bool = True) -> Content:
     """An event that is no nudge."""
     where = _where(f"step {event.step:,}", epoch)
     words = {
@@ -125,19 +131,25 @@ def event_line(event: Event, epoch: float | None) -> Content:
         "redo": f"took that back: step {event.back_to} again",
     }.get(event.kind, plain(event.kind, 20))
     style = "bold $error" if event.kind == "diverged" else MUTED if event.undone_by is not None else ""
-    return Content.assemble((where if epoch is None else f"{where}         ", MUTED), (words, style))
+    where = where if epoch is None else f"{where}         "
+    return Content.assemble((where, MUTED), *_mark(saved), (words, style))
 
 
-def happenings(s: Snapshot, epoch_of: "EpochOf", most: int) -> list[Content]:
-    """The gestures and the other events, newest first, at most so many."""
+def happenings(s: Snapshot, epoch_of: "EpochOf", most: int, on_disk: int) -> list[Content]:
+    """The gestures and the other events, newest first, at most so many.
+
+    Events with an id above `on_disk` are marked as unsaved, a gesture if its last press is one of them.
+    """
     lines: list[tuple[int, Content]] = []
-    first_ids: dict[int, int] = {}
+    ids: dict[int, tuple[int, int]] = {}  # of the first and the last event of a gesture
     for e in s.events:
         if e.kind == "nudge" and e.nudge is not None:
-            first_ids.setdefault(e.nudge, e.id)
+            ids[e.nudge] = ids.get(e.nudge, (e.id, 0))[0], e.id
         elif e.kind != "nudge":
-            lines.append((e.id, event_line(e, epoch_of(e.step))))
-    lines += [(first_ids[g.number], gesture_line(g, epoch_of(g.first_step))) for g in s.gestures]
+            lines.append((e.id, event_line(e, epoch_of(e.step), saved=e.id <= on_disk)))
+    for g in s.gestures:
+        first, last = ids[g.number]
+        lines.append((first, gesture_line(g, epoch_of(g.first_step), saved=last <= on_disk)))
     lines.sort(key=lambda pair: -pair[0])
     return [line for _, line in lines[:most]]
 
@@ -158,7 +170,7 @@ def no_more(s: Snapshot | None) -> str:
     status = s.status if s is not None else "running"
     return {
         "diverged": "it has diverged: u goes back, h to the last good state with half the rate",
-        "failed": "training has ended by an error: q quits",
+        "failed": ENDED,
     }.get(status, "")
 
 

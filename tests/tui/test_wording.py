@@ -124,14 +124,14 @@ def test_the_knobs_on_one_line(paused: Snapshot) -> None:
 
 
 def test_what_happened_newest_first(paused: Snapshot) -> None:
-    lines = wording.happenings(paused, wording.EpochOf(paused), 9)
+    lines = wording.happenings(paused, wording.EpochOf(paused), 9, 99)
     assert [line.plain for line in lines] == [
         "step 36 · epoch 2                   note: a [b]note",
         "step 36 · epoch 2                   paused",
         "step 21 · epoch 1          you   2  decay 0 → 0.01",
         "step 8–9 · epoch 0         you   1  learning rate 0.1 → 0.158 (2 presses)",
     ]
-    assert len(wording.happenings(paused, wording.EpochOf(paused), 2)) == 2
+    assert len(wording.happenings(paused, wording.EpochOf(paused), 2, 99)) == 2
 
 
 @pytest.mark.parametrize("width", [120, 80, 40])

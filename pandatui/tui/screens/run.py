@@ -14,13 +14,13 @@ from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
-from pandatui.training.events import EpochDone, Fact, Failed
+from pandatui.training.events import EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
-from pandatui.tui.face import Hand, Space, face_of
+from pandatui.tui.face import Hand, Said, Space, face_of
 from pandatui.tui.live import Live, Replaying
 from pandatui.tui.messages import FactPushed
 from pandatui.tui.screens.looking import LookingScreen
@@ -44,9 +44,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._ascii = ascii_only
         self._hand = Hand(lesson=live.lesson)
         self._snapshot: Snapshot | None = None
-        self._message: tuple[Content, float] | None = None
+        self._said: Said | None = None
         if words:
-            self._message = (Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
+            self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
@@ -101,31 +101,32 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             if self._snapshot is None:
                 return
             snapshot = self._snapshot
-        self._snapshot = snapshot
-        self.set_class(bool(self.query(HelpPanel)), "-helped")
-        problem = self.live.recorder.problem
+        problem, on_disk = self.live.recorder.problem, self.live.recorder.events_on_disk
         if (failure := self.live.driver.failure) is not None:
             snapshot, problem = replace(snapshot, status="failed"), sentence(Failed(failure))
-        if self._message is not None and time.monotonic() > self._message[1]:
-            self._message = None
+        self._snapshot = snapshot
+        self.set_class(bool(self.query(HelpPanel)), "-helped")
+        if self._said is not None and time.monotonic() > self._said.until:
+            self._said = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
-            snapshot.target_epochs, self._look, self._message, self._hand,
-            problem, self.size, self.query_one("#status").size,
+            snapshot.target_epochs, self._look, self._said, self._hand,
+            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
         )  # fmt: skip
         if state == self._drawn:
             return
         self._drawn = state
-        self._show(snapshot, problem)
+        self._show(snapshot, problem, on_disk)
 
-    def _show(self, s: Snapshot, problem: str) -> None:
+    def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
         log = self.query_one("#log", Lines)
         face = face_of(
             s,
             self.live.about,
             self._look,
             self._hand,
-            message=self._message[0] if self._message else None,
+            said=self._said,
+            on_disk=on_disk,
             problem=problem,
             more=self.live.config.epochs,
             space=Space(
@@ -153,9 +154,12 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         if (title, subtitle) != (widget.border_title or "", widget.border_subtitle or ""):
             widget.border_title, widget.border_subtitle = title, subtitle
 
-    def say(self, text: str, style: str = "$accent") -> None:
-        """A message in words, at once; it gives way to the next, or goes after a while."""
-        self._message = (Content.styled(plain(text, 400), style), time.monotonic() + MESSAGE_SECONDS)
+    def say(self, text: str, style: str = "$accent", event: int = 0) -> None:
+        """A message in words, at once; it gives way to the next, or goes after a while.
+
+        One about an event is marked while that is on no disk.
+        """
+        self._said = Said(Content.styled(plain(text, 400), style), time.monotonic() + MESSAGE_SECONDS, event)
         self.look_again()
 
     # -- what the training thread tells ------------------------------------------------------------------
@@ -168,7 +172,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
     def on_fact_pushed(self, message: FactPushed) -> None:
         paused = self._snapshot is not None and not self._snapshot.training
         if (said := wording.answer(message.fact, paused)) is not None:
-            self.say(*said)
+            self.say(*said, event=message.fact.event.id if isinstance(message.fact, Recorded) else 0)
         else:
             self.look_again()
 

@@ -196,7 +196,7 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             self.look_again()
 
     def _send(self, command: Command) -> None:
-        if self.live.driver.alive:
+        if self.live.driver.failure is None:
             self.live.driver.send(command)
-        else:
-            self.say("training has ended by an error: q quits", "bold $error")
+        else:  # the thread may be on its last breath, but hears no more
+            self.say(wording.ENDED, "bold $error")
