@@ -1,4 +1,4 @@
-"""Whole files, killed between any two calls to the system: the old one, the new one, or none; nothing half."""
+"""Whole files, killed between any two calls to the system: the old one, the new one, or none; never half."""
 
 from __future__ import annotations
 
@@ -76,14 +76,15 @@ def test_what_a_killed_save_leaves_belongs_to_the_longest_name_too(tmp_path, kil
     path, other = store.path(LONGEST), store.path(LONGEST[:40])
     other.write_bytes(b"")
     journal = Journal.create(path.with_suffix(".journal"), "id-1")
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
-        patch.setattr(os, "replace", lambda *_: (_ for _ in ()).throw(Killed()))
-        patch.setattr(os, "unlink", lambda *_, **__: (_ for _ in ()).throw(Killed()))
-        journal.restart("id-1", journal.end, journal.number)
+    with pytest.MonkeyPatch.context() as patch:
+        killed_at(3, patch)  # its new file is there
+        with pytest.raises(Killed):
+            journal.restart("id-1", journal.end, journal.number)
     journal.close(remove=True)
-    with pytest.MonkeyPatch.context() as patch, pytest.raises(Killed):
+    with pytest.MonkeyPatch.context() as patch:
         killed_at(2, patch)
-        write_whole(path, b"whole")
+        with pytest.raises(Killed):
+            write_whole(path, b"whole")
     path.write_bytes(b"whole")
     left = sorted(each for each in tmp_path.iterdir() if each.suffix == ".tmp")
     assert len(left) == 2
