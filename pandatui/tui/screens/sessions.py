@@ -266,6 +266,9 @@ class SessionsScreen(Screen[None]):
             self._known()
             return
         path = stored.path
+        if stored.holder is not None:
+            self._tell(f"not deleted: {_reason(Held(path.stem, stored.holder))}", "", False)
+            return
 
         def take(yes: bool | None) -> None:
             if yes:
