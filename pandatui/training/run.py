@@ -160,7 +160,10 @@ class Run(Trainer):
             case Rewind(steps):
                 if not 0 <= steps < self.steps:
                     return [Refused(command, f"expected a step from 0 to {self.steps - 1:,}")]
-                return [self._rewind(steps, seconds)]
+                diverged = self.status == "diverged"
+                back = [self._rewind(steps, seconds)]
+                # else it would diverge again before anybody has turned a knob
+                return [*back, *self.apply(Pause(), seconds)] if diverged else back
             case Rescue():
                 if self.status != "diverged":
                     return [Refused(command, "the run has not diverged")]
