@@ -161,9 +161,10 @@ class Run(Trainer):
                 if not 0 <= steps < self.steps:
                     return [Refused(command, f"expected a step from 0 to {self.steps - 1:,}")]
                 diverged = self.status == "diverged"
-                back = [self._rewind(steps, seconds)]
-                # else it would diverge again before anybody has turned a knob
-                return [*back, *self.apply(Pause(), seconds)] if diverged else back
+                facts: list[Fact] = [self._rewind(steps, seconds)]
+                if diverged:  # else it would do so again before anybody has turned a knob
+                    facts += self.apply(Pause(), seconds)
+                return facts
             case Rescue():
                 if self.status != "diverged":
                     return [Refused(command, "the run has not diverged")]
