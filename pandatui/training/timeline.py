@@ -42,8 +42,11 @@ class Abandoned:
 
     @property
     def whole(self) -> bool:
-        """Whether every cost of it is there, so that it can be brought back without training it again."""
-        return len(self.costs) == self.end.steps - self.fork.steps
+        """Whether all its costs are there, so that it can be brought back without training it again."""
+        return (
+            len(self.costs) == self.end.steps - self.fork.steps
+            and len(self.dev) == self.end.epoch - self.fork.epoch
+        )
 
     def drawn(self, most: int = 240) -> tuple[Floats, Floats]:
         """Steps and costs for the eye: means of at most so many equal pieces."""
@@ -58,7 +61,9 @@ class Abandoned:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
+class Kept:
+    """A state within reach, and why it is."""
+
     state: "RunState"
     why: str  # "stride", "asked" (before a nudge, at a pause) or "best"
 
@@ -68,43 +73,50 @@ class Timeline:
 
     def __init__(self, start: "RunState") -> None:
         self._start = start
-        self._kept: list[_Kept] = []
+        self._kept: list[Kept] = []
         self._stride = FIRST_STRIDE
         size = sum(a.nbytes for a in (start.parameters, start.running, start.first, start.second))
         self._room = max(2, MOST_BYTES // max(1, size))
         self.abandoned: list[Abandoned] = []
         self.redoable: list[Abandoned] = []
+        self._aside: dict[int, list[Kept]] = {}  # the states of each stretch that may be brought back
 
     def branched(self, now: "RunState") -> "Timeline":
         """The timeline of a branch: the start and now are within reach."""
         made = Timeline(self._start)
-        made._keep(_Kept(now, "asked"))
+        made._keep(Kept(now, "asked"))
         return made
 
     def passed(self, run: "Run") -> None:
         """A step is done: keep its state if the stride asks for it, or dev cost is the lowest so far."""
         if not run.steps % self._stride:
-            self._keep(_Kept(run.state(), "stride"))
+            self._keep(Kept(run.state(), "stride"))
         best = run.history.best
         if not run.batches.place and best is not None and best[0] == run.epoch:
             self._kept = [kept for kept in self._kept if kept.why != "best"]
-            self._keep(_Kept(run.state(), "best"))
+            self._keep(Kept(run.state(), "best"))
 
     def asked(self, run: "Run") -> None:
         """A gesture is about to begin, or the run has been paused: somebody may want to come back here."""
-        self._keep(_Kept(run.state(), "asked"))
+        self._keep(Kept(run.state(), "asked"))
+
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """What is within reach, in order of steps; the start is not among them."""
+        return tuple(sorted(self._kept, key=lambda kept: kept.state.steps))
 
     def states(self) -> tuple["RunState", ...]:
         """The states within reach, in order of their steps; that of the start is not among them."""
-        return tuple(sorted((kept.state for kept in self._kept), key=lambda state: state.steps))
+        return tuple(kept.state for kept in self.kept)
 
-    def reach(self, states: Sequence["RunState"]) -> None:
-        """Have these states of the live path within reach, as if they had just been passed."""
-        while states and sum(not state.steps % self._stride for state in states) > MOST_ON_STRIDE // 2:
+    def reach(self, kept: Sequence[Kept]) -> None:
+        """Have these states of the live path within reach, in order of steps, as if just passed."""
+        while kept and kept[-1].state.steps // self._stride > MOST_ON_STRIDE:
             self._stride *= 2
-        self._kept = [_Kept(s, "asked" if s.steps % self._stride else "stride") for s in states]
+        self._kept = [k for k in kept if k.why != "stride" or not k.state.steps % self._stride]
 
-    def _keep(self, kept: _Kept) -> None:
+    def _keep(self, kept: Kept) -> None:
+        self._spare()
         self._kept.append(kept)
         self._thin(lambda: len(self._because("stride")) > MOST_ON_STRIDE)
         asked = self._because("asked")
@@ -115,13 +127,21 @@ class Timeline:
         while len(self._kept) > self._room and (rest := self._because("asked") or self._because("stride")):
             self._kept.remove(rest[0])
 
-    def _because(self, why: str) -> list[_Kept]:
+    def _because(self, why: str) -> list[Kept]:
         return [each for each in self._kept if each.why == why]
 
     def _thin(self, too_many: Callable[[], bool]) -> None:
         while too_many():
             self._stride *= 2
             self._kept = [k for k in self._kept if k.why != "stride" or not k.state.steps % self._stride]
+
+    def _spare(self) -> None:
+        """States aside are for redo alone, and have what room the others leave; the oldest go first."""
+        wanted = {left.event for left in self.redoable}
+        self._aside = {event: states for event, states in self._aside.items() if event in wanted}
+        room = min(self._room, 2 * (MOST_ON_STRIDE + MOST_ASKED)) - len(self._kept)
+        while self._aside and sum(map(len, self._aside.values())) > room:
+            del self._aside[min(self._aside)]
 
     # -- going back and forth ----------------------------------------------------------------------------
 
@@ -140,11 +160,14 @@ class Timeline:
             axis=1,
         ).copy()
         rates = run.rates.since(steps)
+        aside = [k for k in self._kept if k.state.steps > steps or k.state.last_event > last_event]
         self.seek(run, steps, last_event)
         self._drop_after(steps, last_event)
         left = Abandoned(by_event, run.state(), end, costs, dev, rates)
         self.abandoned = [*self.abandoned[-MOST_ABANDONED + 1 :], left]
         self.redoable.append(left)
+        self._aside[by_event] = aside
+        self._spare()
 
     def seek(self, run: "Run", steps: int, last_event: int) -> None:
         """Restore the nearest state on the way to `steps` and train forward, nudges on record included."""
@@ -167,12 +190,19 @@ class Timeline:
         else:
             run.train_again(left.end.steps, left.end.last_event)
         self._drop_after(left.fork.steps, left.fork.last_event)
+        aside = self._aside.pop(left.event, [])
+        if any(kept.why == "best" for kept in aside):
+            self._kept = [kept for kept in self._kept if kept.why != "best"]
+        self._kept += [k for k in aside if k.why != "stride" or not k.state.steps % self._stride]
 
     def last_good(self, run: "Run", limit: float) -> int:
         """The latest step with a state of its own where the mean of the last 50 costs was below `limit`."""
         for state in reversed(self.states()):
             steps = state.steps
-            costs = run.history.train.part(max(0, steps - 50), steps)
+            # far back the curve has no single costs any more, and the state has its own
+            costs = state.history.train_tail[-50:]
+            if not len(costs):
+                costs = run.history.train.part(max(0, steps - 50), steps)
             if steps < run.steps and len(costs) and costs.mean() < limit:
                 return steps
         return 0

@@ -1,30 +1,27 @@
 """What the screen says, as pure functions from a snapshot to lines of styled text."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
-from pandatui.training.events import Event, Fact, Gesture, Recorded, Refused, WorseThanGuessing
-from pandatui.training.knobs import COARSE, KNOBS
+from pandatui.training.events import JUMPS, Event, Fact, Gesture, Recorded, Refused, WorseThanGuessing
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import (
     cost,
     duration,
     gesture_words,
-    knob_note,
-    knob_value,
     number,
     plural,
     sentence,
 )
 
 MUTED = "$muted"
-GROUPS = {"try first": "TRY FIRST", "second": "SECOND", "third": "THIRD", "leave alone": "LEAVE ALONE"}
-LETTERS = {"learning_rate": "a  A", "momentum": "b  B", "decay": "d  D"}
+ENDED = "training has ended by an error: q quits"
+UNSAVED = ("unsaved · ", "bold $error")  # before the words of what is on no disk yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -36,21 +33,32 @@ class About:
     network: str
     optimizer: str
     hidden: str
+    origin: tuple[str, int] | None = None  # of a branch: its parent's name, and the step
 
     @classmethod
     def of(
-        cls, name: str, data: str, hidden: Iterable[int], batch_norm: bool, activation: str, optimizer: str
+        cls,
+        name: str,
+        data: str,
+        hidden: Iterable[int],
+        batch_norm: bool,
+        activation: str,
+        optimizer: str,
+        origin: tuple[str, int] | None = None,
     ) -> "About":
         shape = "-".join(map(str, hidden))
         traits = " BN" if batch_norm else ""
         traits += "" if activation == "relu" else f" {activation.replace('_', ' ')}"
-        return cls(plain(name, 40), plain(data, 40), shape + traits, optimizer, ", ".join(map(str, hidden)))
+        units = ", ".join(map(str, hidden))
+        if origin is not None:
+            origin = (plain(origin[0], 40), origin[1])
+        return cls(plain(name, 40), plain(data, 40), shape + traits, optimizer, units, origin)
 
 
 def state_words(s: Snapshot) -> tuple[str, str]:
     """The run's state as a sign with a word, and the style that goes with it."""
     if s.speed is not None:
-        return ("○ replay, standing", "bold $warning") if s.paused else ("● replay", "bold $success")
+        return ("○ replay, paused", "bold $warning") if s.paused else ("● replay", "bold $success")
     if s.status == "failed":
         return "✖ stopped", "bold $error"
     if s.status == "diverged":
@@ -80,9 +88,9 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     sign, style = state_words(s)
     place = f"epoch {s.epoch}/{s.target_epochs}"
     left: list[tuple[str, str]] = []
+    details = [about.name, about.data, about.network, about.optimizer]
     if width >= 100:
-        left = [(" pandatui ", "bold $primary"), (" ", "")]
-        left.append((f"{about.name} · {about.data} · {about.network} · {about.optimizer}", ""))
+        left = [(" pandatui ", "bold $primary"), (" ", ""), (" · ".join(details), "")]
     elif width >= 60:
         left = [(f" {about.name} · {about.data}", "")]
     right = [(sign, style), (f" · {place}" if width >= 60 else f" {place}", "")]
@@ -95,83 +103,18 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
-    used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
-    gap = " " * max(1, width - used) if left else " "
+
+    def used() -> int:
+        return sum(cell_len(text) for text, _ in (*left, *right)) + 1
+
+    while width >= 100 and used() >= width and max(len(right), len(details)) > 2:  # whole or not at all
+        if len(right) > 2:  # how long it ran, then its pace
+            right.pop()
+        else:  # the optimizer, then the network
+            details.pop()
+            left = [*left[:2], (" · ".join(details), "")]
+    gap = " " * max(1, width - used()) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
-
-
-# -- knobs ---------------------------------------------------------------------------------------------------
-
-
-def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> list[Content]:
-    """The knobs by importance with their values, what those mean, and the keys."""
-    rows: list[Content] = []
-    usable = set(used)
-    seen = ""
-    for name, knob in KNOBS.items():
-        if knob.group != seen:
-            seen = knob.group
-            rows.append(Content.styled(GROUPS[knob.group], MUTED))
-        label = f"{knob.label} {knob.symbol}".strip()
-        if not knob.live:
-            rows.append(Content.assemble((f" {label:<16} {about.hidden:<9}", ""), (" new run", MUTED)))
-            continue
-        here = name == selected and s.speed is None
-        keys = "" if s.speed is not None else LETTERS.get(name, "- +" if here else "")
-        value = knob_value(name, s.knobs[name]) if name in usable else "not used"
-        style = "bold" if here else ("" if name in usable else MUTED)
-        rows.append(
-            Content.assemble(
-                ("▸" if here else " ", "$accent"), (f"{label:<16} {value:<9}", style), (f" {keys}", MUTED)
-            )
-        )
-        note = _note(s, name) if name in usable else ""
-        if note:
-            rows.append(Content.styled(f"   {note}", MUTED))
-    rows.append(Content.styled(" ε 1e-08, fixed", MUTED))
-    if s.speed is None:
-        rows += [Content(""), Content.styled(" up/down picks, -/+ turns, enter types", MUTED)]
-    return rows
-
-
-def _note(s: Snapshot, name: str) -> str:
-    last = next((g for g in reversed(s.gestures) if g.knob == name and not g.undone), None)
-    if name in ("momentum", "decay"):
-        return knob_note(name, s.knobs)
-    if name == "learning_rate" and last is not None:
-        return f"from step {last.last_step:,}: {knob_value(name, last.after)}"
-    return ""
-
-
-def knob_line(s: Snapshot, selected: str, coarse: bool, width: int) -> Content:
-    """The knobs of the letter keys on one line, for narrow screens."""
-    parts: list[tuple[str, str]] = []
-    shown = [("learning_rate", "a/A"), ("momentum", "b/B"), ("decay", "d/D")]
-    if selected not in LETTERS:
-        shown.insert(0, (selected, "-/+"))
-    for name, keys in shown:
-        knob = KNOBS[name]
-        here = name == selected
-        parts.append(("▸" if here else " ", "$accent"))
-        parts.append(
-            (f"{knob.symbol or knob.label} {knob_value(name, s.knobs[name])}", "bold" if here else "")
-        )
-        parts.append((f" {keys}  ", MUTED))
-    notch = f"notch {notch_factor(coarse)}"
-    used = sum(len(text) for text, _ in parts)
-    if used + len(notch) < width:
-        parts.append((" " * (width - used - len(notch) - 1) + notch, MUTED))
-    return Content.assemble(*parts)
-
-
-def notch_factor(coarse: bool) -> str:
-    """×1.26, or ×3.16 for coarse notches."""
-    return f"×{10 ** (0.1 * (COARSE if coarse else 1)):.3g}"
-
-
-def notch_title(coarse: bool) -> str:
-    """The panel's head: what one press does, and the key that changes that."""
-    return f"hyperparameters · {notch_factor(coarse)} (x {'fine' if coarse else 'coarse'})"
 
 
 # -- what happened -------------------------------------------------------------------------------------------
@@ -182,62 +125,92 @@ def _where(steps: str, epoch: float | None) -> str:
     return f"{steps:<14} " if epoch is None else f"{f'{steps} · epoch {int(epoch)}':<26} "
 
 
-def gesture_line(g: Gesture, epoch: float | None) -> Content:
+def gesture_line(g: Gesture, epoch: float | None, *, saved: bool = True) -> Content:
     """step 191–199 · epoch 10  you  2  learning rate 0.1 → 0.316 (5 notches)."""
     steps = f"step {g.first_step:,}" + (f"–{g.last_step:,}" if g.last_step != g.first_step else "")
     words = (f"{gesture_words(g)}, undone", MUTED) if g.undone else (gesture_words(g), "")
     number = (f"{g.by:<4} {g.number:>2}  ", MUTED if g.undone else "$accent")
-    return Content.assemble((_where(steps, epoch), MUTED), number, words)
+    return Content.assemble((_where(steps, epoch), MUTED), number, *_mark(saved), words)
 
 
-def event_line(event: Event, epoch: float | None) -> Content:
+def _mark(saved: bool) -> list[tuple[str, str]]:
+    return [] if saved else [UNSAVED]
+
+
+def event_line(event: Event, epoch: float | None, *, saved: bool = True) -> Content:
     """An event that is no nudge."""
     where = _where(f"step {event.step:,}", epoch)
+    undone = event.undone_by is not None
     words = {
         "pause": "paused",
         "go on": "went on",
         "extend": f"to epoch {event.epochs}",
         "note": f"note: {plain(event.text or '', 300)}",
         "diverged": f"diverged: {plain(event.text or '', 60)}",
-        "undo": f"went back to step {event.back_to}",
-        "rewind": f"went back to step {event.back_to}",
-        "redo": f"took that back: step {event.back_to} again",
+        "undo": f"went back to step {event.back_to or 0:,}",
+        "rewind": f"went back to step {event.back_to or 0:,}",
+        "redo": f"took that back: step {event.back_to or 0:,} again",
     }.get(event.kind, plain(event.kind, 20))
-    style = "bold $error" if event.kind == "diverged" else MUTED if event.undone_by is not None else ""
-    return Content.assemble((where if epoch is None else f"{where}         ", MUTED), (words, style))
+    words += ", undone" if undone and event.kind == "diverged" else ""
+    style = MUTED if undone else "bold $error" if event.kind == "diverged" else ""
+    where = where if epoch is None else f"{where}         "
+    return Content.assemble((where, MUTED), *_mark(saved), (words, style))
 
 
-def happenings(s: Snapshot, epoch_of: "EpochOf", most: int) -> list[Content]:
-    """The gestures and the other events, newest first, at most so many."""
-    lines: list[tuple[int, Content]] = []
-    first_ids: dict[int, int] = {}
+def happenings(
+    s: Snapshot, about: About, epoch_of: Callable[[int], float | None], most: int, on_disk: int
+) -> list[Content]:
+    """The gestures and the other events, newest first, at most so many; of a branch, where it began.
+
+    Events with an id above `on_disk` are marked as unsaved, a gesture if its last press is one of them.
+    """
+    lines: list[tuple[float, Content]] = []
+    ids: dict[int, tuple[int, int]] = {}  # of the first and the last event of a gesture
     for e in s.events:
         if e.kind == "nudge" and e.nudge is not None:
-            first_ids.setdefault(e.nudge, e.id)
+            ids[e.nudge] = ids.get(e.nudge, (e.id, 0))[0], e.id
         elif e.kind != "nudge":
-            lines.append((e.id, event_line(e, epoch_of(e.step))))
-    lines += [(first_ids[g.number], gesture_line(g, epoch_of(g.first_step))) for g in s.gestures]
+            lines.append((e.id, event_line(e, epoch_of(e.step), saved=e.id <= on_disk)))
+    for g in s.gestures:
+        first, last = ids[g.number]
+        lines.append((first, gesture_line(g, epoch_of(g.first_step), saved=last <= on_disk)))
+    if about.origin is not None:
+        name, step = about.origin
+        inherited = max((e.id for e in s.events if e.step <= step and e.kind not in JUMPS), default=0)
+        lines.append((inherited + 0.5, origin_line(name, step, epoch_of(step))))
     lines.sort(key=lambda pair: -pair[0])
     return [line for _, line in lines[:most]]
 
 
+def origin_line(name: str, step: int, epoch: float | None) -> Content:
+    """step 498 · epoch 26  branch of brave-otter."""
+    where = _where(f"step {step:,}", epoch)
+    return Content.assemble((where if epoch is None else f"{where}         ", MUTED), f"branch of {name}")
+
+
 class EpochOf:
-    """step → whole epochs done before it, from the dev points of a snapshot."""
+    """step → whole epochs done before it, from the dev points of a snapshot.
+
+    Beyond them, where a stretch was left, as many as its steps would be now.
+    """
 
     def __init__(self, s: Snapshot) -> None:
         self._steps, self._epochs = s.curve.dev_steps, s.curve.dev_epochs
+        self._per_epoch = max(1, s.steps_per_epoch)
 
     def __call__(self, step: int) -> float:
         i = int(self._steps.searchsorted(step))
-        return float(self._epochs[i - 1]) if i else 0.0
+        epochs, since = (float(self._epochs[i - 1]), float(self._steps[i - 1])) if i else (0.0, 0.0)
+        return epochs if i < len(self._steps) else epochs + max(0.0, step - 1 - since) // self._per_epoch
 
 
 def no_more(s: Snapshot | None) -> str:
     """Why nothing can be turned or trained any more, or an empty string."""
     status = s.status if s is not None else "running"
+    back = "u goes back, " if s is not None and s.undo_number else ""
     return {
-        "diverged": "it has diverged: u goes back, h to the last good state with half the rate",
-        "failed": "training has ended by an error: q quits",
+        "diverged": f"it has diverged: {back}h to the last good state with half the rate",
+        "failed": ENDED,
     }.get(status, "")
 
 
@@ -262,19 +235,6 @@ def answer(fact: Fact, paused: bool) -> tuple[str, str] | None:
             return f"{words} · u go back before your last nudge · a lower the rate", "bold $warning"
         case _:
             return None
-
-
-def distance(steps: int, steps_per_epoch: int) -> str:
-    """2 epochs, or 12 steps where that is less than one."""
-    epochs = steps / max(1, steps_per_epoch)
-    return plural(round(epochs), "epoch") if epochs >= 1 else plural(steps, "step")
-
-
-def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
-    """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where room is scarce."""
-    back = f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})"
-    keys = [("u", back if width >= 100 else "undo")]
-    return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
 
 
 def undo_words(s: Snapshot) -> str:
@@ -306,50 +266,13 @@ def headline(s: Snapshot, width: int, more: int) -> Content | None:
         event = next((e for e in reversed(s.events) if e.kind == "diverged"), None)
         cause = "is no longer finite" if event is not None and event.text == "non-finite" else "blew up"
         step = event.step if event is not None else s.steps
-        return Content.assemble(
-            (f"✖ the cost {cause} at step {step:,}", "bold $error"),
-            (f"{undo_words(s)} · h last good state, half the rate · q quit", ""),
-        )
+        fell = f"✖ the cost {cause} at step {step:,}"
+        keys = f"{undo_words(s)} · h last good state, half the rate · q quit"
+        return Content.assemble((fell, "bold $error"), (keys if len(fell) + len(keys) <= width else "", ""))
     if s.status == "finished":
         done = f"{plural(s.target_epochs, 'epoch')} done · {best_words(s)}"
-        keys = f" · space {more:,} more · ctrl+n new run · q quit"
+        back = " · u back" if s.undo_number else ""
+        keys = f" · space {more:,} more{back} · f branch · ctrl+n new run · q quit"
         fits = len(done) + len(keys) <= width  # where it does not, the foot has the keys
         return Content.assemble((done, "bold $success"), (keys if fits else "", ""))
     return None
-
-
-def foot(s: Snapshot, width: int, more: int) -> Content:
-    """The keys that can be used now, eight at the most, as many as fit."""
-    if s.speed is not None:
-        keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
-        keys += [("<>", "speed"), ("f", "train on from here"), ("esc", "close")]
-    elif s.status == "failed":
-        keys = [("←→", "read the curve")]
-    elif s.status == "diverged":
-        keys = [("h", "rescue"), *undo_keys(s, width), ("←→", "read the curve"), ("ctrl+n", "new run")]
-    elif s.status == "finished":
-        keys = [
-            ("space", f"{more:,} more epochs"),
-            *undo_keys(s, width),
-            ("←→", "read the curve"),
-            ("ctrl+n", "new run"),
-        ]
-    else:
-        keys = [("space", "go on" if s.paused else "pause")]
-        keys += [(".", "one step")] if s.paused else []
-        keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
-        keys += undo_keys(s, width)
-        keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
-        keys += [("ctrl+n", "new run")] if width >= 100 else []
-    keys += [("?", "help"), ("q", "quit")]
-    parts: list[tuple[str, str]] = [(" ", "")]
-    used = 1
-    last = keys[-2:]
-    reserve = sum(len(k) + len(w) + 3 for k, w in last)
-    for key, word in keys:
-        size = len(key) + len(word) + 3
-        if (key, word) not in last and used + size + reserve > width:
-            continue
-        parts += [(key, "bold $accent"), (f" {word}  ", "")]
-        used += size
-    return Content.assemble(*parts)

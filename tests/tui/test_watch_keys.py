@@ -69,7 +69,7 @@ async def test_presses_land_on_the_next_step_and_are_answered_listed_and_marked(
         ("space", "paused before step 2 · . takes one step, r runs some, space goes on"),
         ("full_stop", "one step at a time: space pauses first"),
         ("r", "Run how many steps, then pause?"),
-        ("shift+left", "no nudges yet"),
+        ("shift+left", "no nudges that stand"),
         ("l", "linear axis"),
         ("s", "smoothed over 15 columns"),
         ("z", "showing steps"),
@@ -267,7 +267,7 @@ async def test_a_run_that_has_diverged_says_what_can_be_done(stage: Opened) -> N
         for key in ("A", "space", "full_stop", "r", "enter"):
             await s.press("l")  # another message in between
             await s.press(key)
-            await s.says("it has diverged: u goes back, h to the last good state")
+            await s.says("it has diverged: h to the last good state")
             assert len(s.app.screen_stack) == 2
         assert s.run(nudges) == []
 

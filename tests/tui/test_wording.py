@@ -21,7 +21,8 @@ from pandatui.training.events import (
 )
 from pandatui.training.knobs import KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot, View, look
-from pandatui.tui import wording
+from pandatui.tui import knob_wording, wording
+from pandatui.tui.foot import foot as foot_of
 
 ABOUT = wording.About.of("brave-otter", "spirals", (5, 4), True, "relu", "momentum")
 USED = [name for name in LIVE if "momentum" in KNOBS[name].used_by]
@@ -93,7 +94,7 @@ def test_at_full_pace_it_tells_the_speed(training: Snapshot) -> None:
 
 
 def test_the_knobs_by_importance(paused: Snapshot) -> None:
-    assert [row.plain.rstrip() for row in wording.knob_rows(paused, ABOUT, "decay", USED)] == [
+    assert [row.plain.rstrip() for row in knob_wording.knob_rows(paused, ABOUT, "decay", USED)] == [
         "TRY FIRST",
         " learning rate α  0.157     a  A",
         "   from step 9: 0.158",
@@ -115,22 +116,22 @@ def test_the_knobs_by_importance(paused: Snapshot) -> None:
 
 
 def test_the_knobs_on_one_line(paused: Snapshot) -> None:
-    line = wording.knob_line(paused, "batch_size", True, 80).plain
+    line = knob_wording.knob_line(paused, "batch_size", True, 80).plain
     assert line == "▸batch size 4 -/+   α 0.157 a/A   β 0.900 b/B   decay 0.01 d/D      notch ×3.16"
-    assert "notch" not in wording.knob_line(paused, "batch_size", True, 60).plain
-    assert wording.notch_title(False) == "hyperparameters · ×1.26 (x coarse)"
-    assert wording.notch_title(True) == "hyperparameters · ×3.16 (x fine)"
+    assert "notch" not in knob_wording.knob_line(paused, "batch_size", True, 60).plain
+    assert knob_wording.notch_title(paused, False) == "hyperparameters · ×1.26 (x coarse)"
+    assert knob_wording.notch_title(paused, True) == "hyperparameters · ×3.16 (x fine)"
 
 
 def test_what_happened_newest_first(paused: Snapshot) -> None:
-    lines = wording.happenings(paused, wording.EpochOf(paused), 9)
+    lines = wording.happenings(paused, ABOUT, wording.EpochOf(paused), 9, 99)
     assert [line.plain for line in lines] == [
         "step 36 · epoch 2                   note: a [b]note",
         "step 36 · epoch 2                   paused",
         "step 21 · epoch 1          you   2  decay 0 → 0.01",
         "step 8–9 · epoch 0         you   1  learning rate 0.1 → 0.158 (2 presses)",
     ]
-    assert len(wording.happenings(paused, wording.EpochOf(paused), 2)) == 2
+    assert len(wording.happenings(paused, ABOUT, wording.EpochOf(paused), 2, 99)) == 2
 
 
 @pytest.mark.parametrize("width", [120, 80, 40])
@@ -138,14 +139,75 @@ def test_the_foot_has_what_can_be_done_now_and_fits(
     paused: Snapshot, training: Snapshot, finished: Snapshot, width: int
 ) -> None:
     for s in (paused, training, finished):
-        foot = wording.foot(s, width, 4).plain
+        foot = foot_of(s, width, 4).plain
         assert len(foot) <= width
         assert foot.endswith(" ? help  q quit  ")
         assert len(foot.strip().split("  ")) <= 8
-    assert wording.foot(paused, width, 4).plain.startswith(" space go on ")
-    assert wording.foot(training, width, 4).plain.startswith(" space pause ")
-    assert wording.foot(finished, width, 4).plain.startswith(" space 4 more epochs ")
-    assert (". one step" in wording.foot(paused, width, 4).plain) == (width > 40)
+    assert foot_of(paused, width, 4).plain.startswith(" space go on ")
+    assert foot_of(training, width, 4).plain.startswith(" space pause ")
+    assert foot_of(finished, width, 4).plain.startswith(" space 4 more epochs ")
+    assert (". one step" in foot_of(paused, width, 4).plain) == (width > 40)
+
+
+def test_there_are_never_more_than_eight_keys_and_the_undo_is_among_them(training: Snapshot) -> None:
+    for width in (80, 100, 120, 200):
+        keys = foot_of(replace(training, can_redo=True), width, 4).plain.strip().split("  ")
+        assert len(keys) <= 8
+        assert "U redo" in keys
+        assert any(key.startswith("u ") for key in keys)
+
+
+def test_at_the_cursor_the_foot_says_what_can_be_done_there(training: Snapshot) -> None:
+    foot = foot_of(training, 120, 4, at_cursor=True).plain
+    for words in ("enter go back there", "f branch there", "esc to now", "shift+←→ nudge to nudge", "q quit"):
+        assert words in foot
+
+
+def test_a_recording_has_no_keys_that_train(training: Snapshot) -> None:
+    played = replace(training, speed=2.0)
+    assert knob_wording.notch_title(played, True) == "hyperparameters"
+    rows = "\n".join(row.plain for row in knob_wording.knob_rows(played, ABOUT, "decay", USED))
+    assert "a  A" not in rows
+    assert "new run" not in rows
+    assert knob_wording.knob_line(played, "decay", False, 80).plain.split() == [
+        "α",
+        "0.157",  # 0.1585 × 1.01 / 1.02
+        "β",
+        "0.900",
+        "decay",
+        "0.01",
+    ]
+    assert "a/A" not in foot_of(played, 120, 4).plain
+
+
+@pytest.mark.parametrize("width", range(100, 141, 4))
+@pytest.mark.parametrize("pace", [1.0, 1 / 64, None])
+def test_the_status_line_leaves_out_what_has_no_room(
+    training: Snapshot, width: int, pace: float | None
+) -> None:
+    about = wording.About.of("constant-nightingale", "spirals", (64, 32, 16), True, "leaky_relu", "momentum")
+    line = wording.status_line(replace(training, pace=pace, seconds=40_000.0), about, width)
+    assert line.cell_length < width
+    left, right = line.plain.split("● training · epoch 2/4")
+    parts = {"", "full pace" if pace is None else f"held at {wording.pace_of(pace)} (> faster)", "11 h 6 min"}
+    assert set(right.split(" · ")) <= parts
+    names = ["constant-nightingale", "spirals", "64-32-16 BN leaky relu", "momentum"]
+    shown = left.removeprefix(" pandatui  ").strip().split(" · ")
+    assert shown == names[: len(shown)]
+
+
+def test_what_a_branch_is_from_stands_among_what_happened(paused: Snapshot) -> None:
+    about = replace(ABOUT, origin=("sly-magpie", 15))
+    lines = [line.plain for line in wording.happenings(paused, about, wording.EpochOf(paused), 9, 99)]
+    at = next(i for i, line in enumerate(lines) if "branch of sly-magpie" in line)
+    assert lines[at].startswith("step 15 · epoch ")
+    assert "decay" in lines[at - 1]
+    assert "learning rate" in lines[at + 1]
+
+
+def test_the_epoch_of_a_step_beyond_the_curve_is_where_it_would_be(paused: Snapshot) -> None:
+    epoch_of = wording.EpochOf(paused)  # 15 steps an epoch, 35 done
+    assert [epoch_of(step) for step in (1, 15, 16, 30, 31, 45, 46, 151)] == [0, 0, 1, 1, 2, 2, 3, 10]
 
 
 def test_the_headline_of_an_end(training: Snapshot, finished: Snapshot) -> None:
@@ -153,7 +215,7 @@ def test_the_headline_of_an_end(training: Snapshot, finished: Snapshot) -> None:
     wide, narrow = wording.headline(finished, 120, 4), wording.headline(finished, 60, 4)
     assert wide is not None
     assert narrow is not None
-    assert wide.plain == f"{done} · space 4 more · ctrl+n new run · q quit"
+    assert wide.plain == f"{done} · space 4 more · u back · f branch · ctrl+n new run · q quit"
     assert narrow.plain == done
     assert wording.headline(training, 120, 4) is None
     assert wording.standing(finished) == "best dev 0.80 at epoch 4 · now 50.0% right"

@@ -1,4 +1,4 @@
-"""The watch screen playing a recorded session: no training, no data. Moving moves through time."""
+"""The screen of a run playing a recorded session: no training, no data. Moving moves through time."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -6,16 +6,14 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from pandatui.sessions.player import FASTEST, SLOWEST, Player
-from pandatui.training.events import GoOn, Pause
+from pandatui.training.events import GoOn, Pause, gestures
 from pandatui.training.words import number
-from pandatui.tui.charting import Look
+from pandatui.tui.charting import Look, whole_of
 from pandatui.tui.live import Replaying
 from pandatui.tui.messages import GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
-from pandatui.tui.screens.watch import WatchScreen
-from pandatui.tui.screens.watch_keys import PACE, WATCH_KEYS
-from pandatui.tui.viewport import nudge_beyond
-from pandatui.tui.widgets.cost_plot import CostPlot
+from pandatui.tui.screens.run import RunScreen
+from pandatui.tui.screens.watch_keys import PACE, shared_keys
 
 _SHARED = {
     "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
@@ -24,9 +22,8 @@ _SHARED = {
 
 
 def _keys() -> list[BindingType]:
-    shared = [each for each in WATCH_KEYS if (each.id or "").removeprefix("watch.") in _SHARED]
     own = (
-        ("space", "pause", "play or stand", "At the end: from the start", "pause", None),
+        ("space", "pause", "play or pause", "At the end: from the start", "pause", None),
         ("less_than_sign", "pace(-1)", "slower", "Half as fast", "slower", "<"),
         ("greater_than_sign", "pace(1)", "faster", "Twice as fast, up to ×1000", "faster", ">"),
     )
@@ -37,18 +34,18 @@ def _keys() -> list[BindingType]:
             )
             for key, action, label, tip, id, shown in own
         ),
-        *shared,
+        *shared_keys(_SHARED),
     ]
 
 
-class ReplayScreen(WatchScreen, inherit_bindings=False):
+class ReplayScreen(RunScreen, inherit_bindings=False):
     """Plays a session from its start at `speed` times its own pace."""
 
     BINDINGS: ClassVar[list[BindingType]] = _keys()
     HELP = """
 # A recorded session
 
-It plays by its own clock, without training anything. `space` plays and stands, `<` and `>` change the speed,
+It plays by its own clock, without training anything. `space` plays and pauses, `<` and `>` change the speed,
 the arrow keys move along the curve, with `shift` from nudge to nudge; a click goes there.
 """
 
@@ -56,7 +53,7 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
         super().__init__(replaying, ascii_only=ascii_only)
         self._path = path
         self._player: Player = replaying.driver
-        self._look = Look(last=max(self._player.session.steps, 1) * 1.12)
+        self._look = Look(last=whole_of(self._player.session))
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -65,7 +62,7 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
     def action_pause(self) -> None:
         standing = self._player.standing
         self._player.send(GoOn() if standing else Pause())
-        self.say("playing" if standing else "standing", "")
+        self.say("playing" if standing else "paused", "")
 
     def action_pace(self, direction: int) -> None:
         before = self._player.speed
@@ -75,18 +72,22 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
         else:
             self.say(f"×{number(self._player.speed)} as fast as it was", "")
 
-    def action_cursor(self, by: int) -> None:
-        self._point(self.query_one(CostPlot).beside(float(self._player.steps), by))
+    @property
+    def here(self) -> float:
+        return float(self._player.steps)
+
+    @property
+    def axis_end(self) -> float:
+        return self._look.last or super().axis_end
+
+    @property
+    def nudge_steps(self) -> list[int]:
+        return [g.first_step for g in gestures(self._player.recording.events) if not g.undone]
 
     def action_cursor_nudge(self, by: int) -> None:
-        steps = [e.step for e in self._player.recording.events if e.kind == "nudge" and e.undone_by is None]
-        ahead = nudge_beyond(steps, float(self._player.steps), by)
-        if ahead is None:
-            self.say("no nudge further that way" if steps else "no nudges in this session", "$warning")
-        else:
-            self._point(float(ahead))
+        self._jump(self.here, by)
 
-    def _point(self, step: float) -> None:
+    def point(self, step: float) -> None:
         self._player.seek(min(max(0.0, step), float(self._player.session.steps)))
         self.look_again()
 
