@@ -293,6 +293,9 @@ def data_text(found: Inspection, label: str | None, drop: tuple[str, ...]) -> st
         )
         + (" …" if len(found.classes) > _SHOWN else ""),
     ]
+    if found.mapped:
+        size = f"{found.mapped / 1e9:.1f} GB" if found.mapped >= 1e9 else f"{found.mapped / 1e6:.0f} MB"
+        lines.append(f"memory    mapped: {size} of inputs stay on disk, rows are read as they are needed")
     if found.constant:
         shown = ", ".join(plain(each, 40) for each in found.constant[:_SHOWN])
         lines.append(

@@ -9,6 +9,7 @@ import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,13 @@ RUNNING_WEIGHT = 0.9
 EVALUATION_ROWS = 1024  # always: other chunks give other bits
 _KEPT_BATCH_SIZES = 4
 _BLOCK = 131_072  # weights at a time in the penalty's gradient
+
+
+class Rows(Protocol):
+    """Inputs (rows, p) that are looked at slice by slice: an array, or what reads them when it is asked."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Array: ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -226,7 +234,7 @@ class Network:
             view[fresh[:, 0]] = name.startswith("variance")
         return views
 
-    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
+    def logits(self, x: Rows) -> Iterator[tuple[slice, Array]]:
         """Test-mode logits of x (rows, p), in chunks of 1,024 rows: (which rows, (K, rows, C))."""
         statistics, v = self.test_statistics(), self.views
         deviations = {
@@ -247,12 +255,10 @@ class Network:
                     y += v[f"b{i}"]
                 self._activation.forward(y, np.empty_like(y))
                 a = y
-            yield (
-                slice(start, start + len(x[start : start + EVALUATION_ROWS])),
-                a @ v[f"W{last}"] + v[f"b{last}"],
-            )
+            rows = slice(start, min(start + EVALUATION_ROWS, len(x)))
+            yield rows, a @ v[f"W{last}"] + v[f"b{last}"]
 
-    def evaluate(self, x: Array, labels: Array) -> tuple[Array, Array]:
+    def evaluate(self, x: Rows, labels: Array) -> tuple[Array, Array]:
         """Mean cost and accuracy of each member on x (rows, p) in test mode, float64 (K,). Changes no state.
 
         Ties of argmax go to the lowest index. Non-finite numbers come out as they are, never as an error.
@@ -267,7 +273,7 @@ class Network:
                 cost += cross_entropy(by_class, labels[rows], cache).astype(np.float64).sum(axis=-1)
             return cost / len(x), right / len(x)
 
-    def probabilities(self, x: Array) -> Array:
+    def probabilities(self, x: Rows) -> Array:
         """Test-mode class probabilities of x (rows, p), as (K, rows, C)."""
         out = np.empty((self.members, len(x), self.architecture.classes), self.dtype)
         for rows, logits in self.logits(x):
