@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from pandatui.data import Inspection
+from pandatui.data import DataError, Inspection
 from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session
 from pandatui.sessions.schema import from_number
@@ -149,6 +149,9 @@ def _status(
     """The exit status, with the last words on what went wrong."""
     if recorder.problem:
         say(f"pandatui: {recorder.path}: {recorder.problem}")
+    if isinstance(failure, DataError):
+        say(f"pandatui: {sentence(Failed(failure))}; the session is {recorder.path}")
+        return USAGE
     if failure is not None:
         show_traceback(failure)
         say(f"pandatui: {sentence(Failed(failure))}; the session is {recorder.path}")

@@ -1,10 +1,10 @@
 """An array that stays on disk: a .npy file mapped into memory, its rows read when they are asked for.
 
 Its pages belong to the system's cache, not to the process: whatever the size of the file, they cost it no
-memory of its own, and processes that map the same file share them. What is written to the file meanwhile would
-be seen, and a look beyond the end of one cut short would end the process with SIGBUS: so size and time of the
-last change are compared before every look, and a file that has changed is refused. What is left is a cut within
-the microseconds of a look, and a disk that fails.
+memory of its own, and processes that map the same file share them. What is written to the file meanwhile
+would be seen, and a look beyond the end of one cut short would end the process with SIGBUS: so size and time
+of the last change are compared before every look, and a file that has changed is refused. What is left is a
+cut within the microseconds of a look, and a disk that fails.
 """
 
 from __future__ import annotations

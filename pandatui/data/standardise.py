@@ -38,7 +38,7 @@ def chunks(rows: int, features: int) -> Iterator[slice]:
 
 
 def table(raw: Array | Mapped) -> Array | Mapped:
-    """Raw rows with their trailing axes flattened, (rows, features); what is mapped gives such rows anyway."""
+    """Raw rows with their trailing axes flattened, (rows, features); what is mapped gives them so anyway."""
     return raw if isinstance(raw, Mapped) else raw.reshape(len(raw), math.prod(raw.shape[1:]))
 
 

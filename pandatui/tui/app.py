@@ -26,7 +26,9 @@ from pandatui.sessions.resume import Resumed, resume
 from pandatui.sessions.store import read
 from pandatui.settings import remember_theme
 from pandatui.training import ConfigError, Driver, RunConfig
+from pandatui.training.events import Failed
 from pandatui.training.setup import RunOptions, prepare
+from pandatui.training.words import sentence
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
@@ -220,7 +222,7 @@ class PandaApp(App[None]):
             self.farewell.append(f"saved as {live.recorder.path} ({session.status}, step {session.steps:,})")
             self.farewell.append(f"go on with: pandatui resume {session.name}")
         if live.driver.failure is not None:
-            self.farewell.append(f"training was stopped by an error: {live.driver.failure!r}")
+            self.farewell.append(sentence(Failed(live.driver.failure)))
         return session
 
     def action_new_run(self) -> None:
@@ -260,9 +262,11 @@ class PandaApp(App[None]):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
-        failed = self.live is not None and self.live.driver.failure is not None
+        failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
-        self.exit(return_code=INTERNAL if failed else code)
+        if failure is not None:
+            code = USAGE if isinstance(failure, DataError) else INTERNAL
+        self.exit(return_code=code)
 
     async def action_quit(self) -> None:
         self.finish(0)
