@@ -1,4 +1,4 @@
-"""All that is measured, one table after the other: `python -m benchmarks`; or one, by name, with its options."""
+"""All that is measured, one table after the other: `python -m benchmarks`; or one, by name, with options."""
 
 import sys
 from importlib import import_module

@@ -4,8 +4,8 @@ A folder with X.npy, 1 million × 784 float32 (3.1 GB), and y.npy is made in a t
 Load: hash, split and statistics by the clock on the wall, once more with the pages warm, and against reading
 and hashing the same file alone; the most memory of its own that the process took on the way and in training
 (RssAnon, looked at fifty times a second: pages of a mapped file belong to the system's cache). Rates: steps a
-second of processor time of `Run.step()` on the mapped file and on the same rows loaded in full, taken in turn,
-on as many rows as are quickly loaded both ways, once the pages are warm.
+second of processor time of `Run.step()` on the mapped file and on the same rows loaded in full, in turn, on
+as many rows as are quickly loaded both ways, once the pages are warm.
 """
 
 import argparse

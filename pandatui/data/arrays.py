@@ -24,7 +24,7 @@ from pandatui.data import mapped
 from pandatui.data.errors import DataError, listing, quote, show
 from pandatui.data.labels import encode
 from pandatui.data.mapped import Mapped
-from pandatui.data.opening import check_size, open_regular, reason
+from pandatui.data.opening import check_length, check_size, open_regular, reason
 from pandatui.data.raw import Raw, check_inputs
 from pandatui.data.standardise import Array, Progress
 
@@ -124,11 +124,7 @@ def read_array(member: Member, progress: Progress | None = None) -> Array:
         with member.open() as stream:
             header = read_header(stream, member.place)
             check_size(member.place, header.nbytes, member.compressed)
-            if header.length + header.nbytes != member.size:
-                raise DataError(
-                    f"{member.place}: expected {header.nbytes} bytes for shape {header.shape} of "
-                    f"{header.dtype.name}, found {member.size - header.length}"
-                )
+            check_length(member.place, header.dtype, header.shape, member.size - header.length)
             data = np.empty(header.nbytes, dtype=np.uint8)
             view = data.data
             done = 0

@@ -19,6 +19,7 @@ import numpy as np
 import numpy.typing as npt
 
 from pandatui.data.errors import DataError
+from pandatui.data.opening import check_length
 
 MAPPED_FROM = 256 << 20  # bytes: smaller arrays are quickly loaded in full, and then quicker to train on
 
@@ -37,10 +38,7 @@ class Mapped:
         self._file = os.dup(file.fileno())
         weakref.finalize(self, os.close, self._file).atexit = False  # a training thread may still look at it
         self._as_found = self._stamp()
-        if self._as_found[0] != offset + self.nbytes:
-            raise DataError(
-                f"{place}: expected {self.nbytes} bytes of data, found {self._as_found[0] - offset}"
-            )
+        check_length(place, dtype, shape, self._as_found[0] - offset)
         pages = mmap.mmap(self._file, offset + self.nbytes, access=mmap.ACCESS_READ)
         # bytes: rows are copied as they stand, and need be neither aligned nor of this machine's byte order
         self._bytes = np.frombuffer(pages, np.uint8, self.nbytes, offset).reshape(shape[0], -1)
