@@ -18,6 +18,7 @@ from pandatui.sessions.replay import Progress, config_of, data_of, events_of, re
 from pandatui.sessions.schema import Session, SessionError
 from pandatui.sessions.store import Store, belongings, read
 from pandatui.training import Driver, Run
+from pandatui.training.environment import pin_blas
 from pandatui.training.events import Extend, Refused
 
 _TOLD_EVERY = 256  # steps
@@ -41,10 +42,7 @@ def recovered(path: Path) -> Session:
 
     Of a journal with a torn tail or with damage it is what stands before that. Raises SessionError.
     """
-    session, _ = read(path)
-    if session.status != "running":
-        return session
-    return with_journal(session, path)[0]
+    return with_journal(read(path)[0], path)[0]
 
 
 def resume(
@@ -78,9 +76,8 @@ def resume(
         for each in belongings(path):  # what a killed save has left, now that nobody else writes it
             if each.suffix == ".tmp":
                 each.unlink(missing_ok=True)
-        session, whole = read(path)  # as it is now that nobody else writes it
-        if session.status == "running":
-            session = checked(session, contents, path)
+        # as it is now that nobody else writes it; one that had finished may have gone on since
+        session = checked(read(path)[0], contents, path)
         run = _trained(session, dataset, path, progress)
         notes = [f"the journal's torn tail is kept in {torn.name!r}"] if torn is not None else []
         notes += _compared(session, run)
@@ -97,6 +94,7 @@ def resume(
 
 def _trained(session: Session, dataset: Dataset, path: Path, progress: Progress | None) -> Run:
     """The run at the end of the record: from its last checkpoint, or from the seed where none serves."""
+    pin_blas()  # the bits depend on the number of threads
     events = events_of(session)
     run = Run(config_of(session), dataset)
     try:

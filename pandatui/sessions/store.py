@@ -143,11 +143,11 @@ def look(path: Path) -> Stored:
     Raises SessionError with the file's name.
     """
     owner = holder(journal_path(path))
-    session, whole = read(path)
-    if session.status != "running":
-        return Stored(path, session, edited=not whole, problem="", status=session.status, holder=owner)
-    session, warning = with_journal(session, path)
-    status = "running" if owner else "crashed"
+    written, whole = read(path)
+    session, warning = with_journal(written, path)
+    status: str = written.status
+    if status == "running" or session is not written:  # one that had finished may have gone on since
+        status = "running" if owner else "crashed"
     return Stored(path, session, not whole, "", status, owner, warning)
 
 
