@@ -136,10 +136,10 @@ def cost_scale(chart: Chart, line: np.ndarray, low: np.ndarray, high: np.ndarray
         top = max(top, min(float(highs.max()), cut))
     if top > guessing / 4:
         top = max(top, guessing)
-    return _log_scale(bottom, top) if chart.log_axis else _linear_scale(bottom, top)
+    return log_scale(bottom, top) if chart.log_axis else _linear_scale(bottom, top)
 
 
-def _log_scale(bottom: float, top: float) -> Scale:
+def log_scale(bottom: float, top: float) -> Scale:
     """Rounded outwards to twentieths of a decade, and never less than a fifth of a decade."""
     low = np.floor(np.log10(max(bottom, LEAST_COST)) * 20 - 0.01) / 20
     high = np.ceil(np.log10(max(top, LEAST_COST)) * 20 + 0.01) / 20
