@@ -93,14 +93,18 @@ class Dimension:
         return self.low, self.high
 
     def unit(self, value: Value) -> float:
-        """Where the value is in [0, 1]; a whole number or a choice is in the middle of its share."""
+        """Where the value is in [0, 1]; a whole number or a choice is in the middle of its share.
+
+        A number beyond an end is at that end. A word that is none of the choices: ValueError.
+        """
         if self.scale == "choice":
             return (self.choices.index(value) + 0.5) / len(self.choices)
         low, high = self.ends
+        number = min(max(float(value), low), high)
         if self.scale == "int":
-            return (float(value) - low + 0.5) / (high - low + 1)
+            return (number - low + 0.5) / (high - low + 1)
         start, end = position(self.scale, low), position(self.scale, high)
-        return min(max((position(self.scale, float(value)) - start) / (end - start), 0.0), 1.0)
+        return (position(self.scale, number) - start) / (end - start)
 
     def value(self, unit: float) -> Value:
         """Its inverse: a value of 12 significant digits, that the knob allows.
