@@ -136,6 +136,8 @@ class _Drawing:
             self._name(heights, picked, Ink(palette.foreground, bold=True))
         if best is not None:
             self._name(heights, best, Ink(palette.dev, bold=True))
+        if self.frame.axes:
+            self._guessing()
         if not len(view.trials) or not np.isfinite(self.rows).any():
             self._middle("the first epochs are on their way")
 
@@ -216,6 +218,16 @@ class _Drawing:
         spots = [(column + 2, row), *((left, row + by) for by in (1, -1, 2, -2, 0, 3, -3))]
         self.cells.place(words, ink, spots, self.frame.area)
 
+    def _guessing(self) -> None:
+        words, row = (
+            f"guessing {cost_text(self.view.guessing)}",
+            self.scale.row(self.view.guessing, self.frame.rows),
+        )
+        left, _, right, _ = self.frame.area
+        columns = (right - len(words) - 4, left + (right - left - len(words)) // 2, left + 1)
+        spots = [(column, row + by) for column in columns for by in (0, -1, 1)]
+        self.cells.place(words, self.muted, spots, self.frame.area)
+
     def _middle(self, words: str) -> None:
         left, _, right, bottom = self.frame.area
         start = left + (right - left - len(words)) // 2
@@ -240,8 +252,6 @@ class _Drawing:
                     Ink(blend(self.palette.muted, self.palette.background, 0.6)),
                     FREE,
                 )
-            words = f"guessing {cost_text(self.view.guessing)}"
-            cells.place(words, self.muted, [(frame.left + 1, row)], frame.area)
         under = frame.rows
         cells.put(axis, under, pick("└", "+"), self.muted)
         for column in range(frame.left, cells.width):
@@ -249,7 +259,8 @@ class _Drawing:
         name = " epoch"
         cells.write(cells.width - len(name), under, name, self.muted)
         for column, label in epoch_labels(self.view.budget, frame.columns):
-            cells.put(frame.left + column, under, pick("┬", "+"), self.muted)
+            if frame.left + column < cells.width - len(name):
+                cells.put(frame.left + column, under, pick("┬", "+"), self.muted)
             start = frame.left + column - (len(label) - 1) // 2
             cells.write(min(start, cells.width - len(label)), under + 1, label, self.muted)
 

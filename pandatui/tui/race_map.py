@@ -109,8 +109,13 @@ class _Drawing:
             self._shade()
         if self.frame.axes:
             self._axes()
-        self._boxes()
-        self._points(chosen)
+        words = self._boxes()
+        self._points()
+        for column, row, text, color in words:
+            for offset, character in enumerate(text):
+                self._put(column + 1 + offset, row, character, color, LINE, bold=True)
+        if chosen is not None and self.view.entry(chosen) is not None:
+            self._name(chosen)
 
     def _pick(self, sign: str, plain: str) -> str:
         return sign if self.cells.unicode else plain
@@ -158,18 +163,25 @@ class _Drawing:
 
     # -- boxes and points --------------------------------------------------------------------------------
 
-    def _boxes(self) -> None:
-        """The rounds' boxes, the first of which is all there is; the proposed one dashed."""
-        palette, boxes = self.palette, list(self.view.boxes[1:])
-        for number, box in enumerate(boxes, 2):
-            last = number == len(self.view.boxes)
-            color = blend(palette.foreground, palette.background, 0.75 if last else 0.45)
-            self._box(box, str(number), color, "─│┌┐└┘" if self.cells.unicode else "-|++++")
-        if self.view.proposed is not None and self.view.proposed not in self.view.boxes:
-            words = f"{len(self.view.boxes) + 1}?"
-            self._box(self.view.proposed, words, palette.accent, "╌╎┌┐└┘" if self.cells.unicode else "~:++++")
+    def _boxes(self) -> list[tuple[int, int, str, str]]:
+        """The rounds' boxes, the first of which is all there is; the proposed one dashed.
 
-    def _box(self, box: Space, words: str, color: str, signs: str) -> None:
+        Returns what is written at them, as (column, row, words, colour).
+        """
+        palette, boxes, unicode = self.palette, self.view.boxes, self.cells.unicode
+        words = []
+        for number, box in enumerate(boxes[1:], 2):
+            share = 0.75 if number == len(boxes) else 0.45
+            color = blend(palette.foreground, palette.background, share)
+            words.append((*self._box(box, color, "─│┌┐└┘" if unicode else "-|++++"), str(number), color))
+        if self.view.proposed is not None and self.view.proposed not in boxes:
+            signs = "╌╎┌┐└┘" if unicode else "~:++++"
+            spot = self._box(self.view.proposed, palette.accent, signs)
+            words.append((*spot, f"{len(boxes) + 1}?", palette.accent))
+        return words
+
+    def _box(self, box: Space, color: str, signs: str) -> tuple[int, int]:
+        """Draw a box; returns its upper left corner."""
         left, right = (self._column(share) for share in span(self.view.space, box, self.axes[0]))
         low, high = span(self.view.space, box, self.axes[1]) if self.axes[1] else (0.0, 1.0)
         top, bottom = self._row(high), self._row(low)
@@ -182,10 +194,9 @@ class _Drawing:
         corners = ((left, top), (right, top), (left, bottom), (right, bottom))
         for (column, row), sign in zip(corners, signs[2:], strict=True):
             self._put(column, row, sign, color, FAINT)
-        for offset, character in enumerate(words):
-            self._put(left + 1 + offset, top, character, color, LINE, bold=True)
+        return left, top
 
-    def _points(self, chosen: int | None) -> None:
+    def _points(self) -> None:
         """The worse first, so that the better stay on top."""
         palette, ranks, states = self.palette, self.points.ranks, self.view.states
         gone = [STATES.index("diverged"), STATES.index("failed")]
@@ -205,9 +216,6 @@ class _Drawing:
                     else blend(palette.foreground, palette.background, 0.9 - 0.4 * rank)
                 )
             self._point(place, sign, color, bold=best)
-        entry = self.view.entry(chosen) if chosen is not None else None
-        if entry is not None:
-            self._name(entry.number)
 
     def _point(self, place: int, sign: str, color: str, *, bold: bool) -> None:
         column = self._column(float(self.points.across[place]))
