@@ -58,6 +58,9 @@ class Outcome:
     environment: dict[str, str | int]
 
 
+Train = Callable[[Slice], Outcome]
+
+
 def train_slice(work: Slice) -> Outcome:
     """Train one slice. Runs in any process; raises DataMoved where the data are not at hand."""
     pin_blas()

@@ -54,8 +54,7 @@ class Dimension:
     choices: tuple[Value, ...] = ()
 
     def __post_init__(self) -> None:
-        if self.knob not in VARIED:
-            raise ConfigError(f"knob {self.knob!r}: expected one of {', '.join(VARIED)}")
+        _check_name(self.knob)
         allowed = _scales_of(self.knob)
         if self.scale not in allowed:
             raise ConfigError(f"{self.knob}: scale {self.scale!r}: expected {' or '.join(allowed)}")
@@ -139,6 +138,7 @@ class Dimension:
     @classmethod
     def from_plain(cls, knob: str, plain: object) -> "Dimension":
         """The inverse of `to_plain`, of JSON's or TOML's types. Raises ConfigError."""
+        _check_name(knob)
         if not isinstance(plain, dict) or set(plain) not in ({"scale", "low", "high"}, {"scale", "choices"}):
             raise ConfigError(f"{knob}: {plain!r:.80}: expected scale with low and high, or with choices")
         values = dict(plain)
@@ -197,8 +197,7 @@ def limits_of(knob: str, scale: str) -> tuple[float, float]:
 
 def checked(knob: str, value: object) -> Value:
     """The value as the knob has it: a float of 12 digits, a whole number or a word. Raises ConfigError."""
-    if knob not in VARIED:
-        raise ConfigError(f"knob {knob!r}: expected one of {', '.join(VARIED)}")
+    _check_name(knob)
     if knob in _WORDS:
         kind = bool if knob == "batch_norm" else str
         if not isinstance(value, kind) or value not in _WORDS[knob]:
@@ -209,6 +208,11 @@ def checked(knob: str, value: object) -> Value:
             raise ConfigError(f"{knob}: {value!r}: expected a whole number from 1 to {_WHOLE[knob]:,}")
         return value
     return clean(check_knob(knob, value))
+
+
+def _check_name(knob: object) -> None:
+    if knob not in VARIED:
+        raise ConfigError(f"knob {knob!r:.80}: expected one of {', '.join(VARIED)}")
 
 
 def _scales_of(knob: str) -> tuple[str, ...]:
