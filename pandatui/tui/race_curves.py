@@ -18,8 +18,10 @@ from pandatui.tui.race_view import STATES, Entry, RaceView
 
 SIGNS = {"finished": "●", "dropped": "○", "stopped": "○", "diverged": "✖", "failed": "✖"}
 PLAIN_SIGNS = {"●": "o", "○": "-", "✖": "X"}
-_SHADES = (0.42, 0.58, 0.75)  # of the colour, where one, a few and many lines pass
-_FEW, _MANY = 2, 5
+_SHADES = (0.55, 0.7, 0.85)  # of the colour, where one, a few and many lines pass
+_BEFORE = (0.45, 0.6, 0.75)  # the same for the rounds before
+_NAME = 10  # cells right of the plot for names, where there is room
+_FEW, _MANY = 0.01, 0.04  # of all lines, and at least 2 and 5
 _THIN = 0b10010101  # every second dot of a braille cell: what is not the best is told from it without colour
 _BITS = np.array([[0x01, 0x02, 0x04, 0x40], [0x08, 0x10, 0x20, 0x80]])  # by column and row of a cell's dots
 
@@ -38,10 +40,11 @@ class Frame:
         return self.left, 0, self.left + self.columns, self.rows
 
 
-def frame_of(width: int, height: int) -> Frame:
+def frame_of(width: int, height: int, margin: int = 1) -> Frame:
+    """`margin`: cells to leave free on the right."""
     if width < 24 or height < 6:
         return Frame(0, max(width, 0), max(height, 0), False)
-    return Frame(GUTTER, width - GUTTER - 1, height - 2, True)
+    return Frame(GUTTER, width - GUTTER - margin, height - 2, True)
 
 
 class Curves:
@@ -101,7 +104,7 @@ def draw_curves(
 ) -> list[Strip]:
     """`height` strips of `width` cells. `chosen` is the number of the trial under the cursor."""
     cells = Cells(max(width, 0), max(height, 0), Ink(palette.foreground), unicode=unicode)
-    frame = frame_of(width, height)
+    frame = frame_of(width, height, _NAME if width >= 5 * _NAME else 1)
     if frame.columns > 0 and frame.rows > 0:
         with np.errstate(all="ignore"):
             _Drawing(curves, view, frame, cells, palette).draw(chosen)
@@ -124,7 +127,7 @@ class _Drawing:
             self._axes()
         heights = self.scale.heights(self.rows, self.up * self.frame.rows)
         latest = view.rounds == len(view.boxes)
-        self._lines(heights[~latest], palette.muted, (0.3, 0.42, 0.55))
+        self._lines(heights[~latest], palette.muted, _BEFORE)
         self._lines(heights[latest], palette.dev, _SHADES)
         self._ends()
         best, picked = view.best, view.entry(chosen) if chosen is not None else None
@@ -132,10 +135,10 @@ class _Drawing:
             self._one(heights, picked, Ink(palette.foreground, bold=True))
         if best is not None:
             self._one(heights, best, Ink(palette.dev, bold=True))
-        if picked is not None and picked is not best:
-            self._name(heights, picked, Ink(palette.foreground, bold=True))
         if best is not None:
-            self._name(heights, best, Ink(palette.dev, bold=True))
+            self._name(heights, best, Ink(palette.dev, bold=True), up=-1)
+        if picked is not None and picked is not best:
+            self._name(heights, picked, Ink(palette.foreground, bold=True), up=1)
         if self.frame.axes:
             self._guessing()
         if not len(view.trials) or not np.isfinite(self.rows).any():
@@ -146,9 +149,10 @@ class _Drawing:
     def _lines(self, heights: np.ndarray, color: str, shades: tuple[float, float, float]) -> None:
         """All these lines; a cell is brighter where more of them pass."""
         counts = passing(heights, self.up * self.frame.rows)
+        few, many = max(2, _FEW * len(heights)), max(5, _MANY * len(heights))
         inks = [Ink(blend(color, self.palette.background, share)) for share in shades]
         for column, row, dots, most in self._touched(counts):
-            ink = inks[0 if most < _FEW else 1 if most < _MANY else 2]
+            ink = inks[0 if most < few else 1 if most < many else 2]
             character = chr(0x2800 + (dots & _THIN or dots)) if self.cells.unicode else "."
             self.cells.put(self.frame.left + column, row, character, ink, FAINT)
 
@@ -168,6 +172,9 @@ class _Drawing:
         dots = ((cells > 0) * _BITS[None, :, None, :]).sum(axis=(1, 3)) if self.cells.unicode else most
         found = np.nonzero(most)
         return zip(*(a.tolist() for a in (*found, dots[found], most[found])), strict=True)
+
+    def _pick(self, sign: str, plain: str) -> str:
+        return sign if self.cells.unicode else plain
 
     def _sign(self, sign: str) -> str:
         return sign if self.cells.unicode else PLAIN_SIGNS.get(sign, "")
@@ -207,16 +214,19 @@ class _Drawing:
 
     # -- words -------------------------------------------------------------------------------------------
 
-    def _name(self, heights: np.ndarray, entry: Entry, ink: Ink) -> None:
-        """trial 27  0.0871, beside the end of its line, where it hides least."""
+    def _name(self, heights: np.ndarray, entry: Entry, ink: Ink, *, up: int) -> None:
+        """27 0.0871, right of the end of its line, else where it hides least."""
         spot = self._spot(heights, entry)
         if spot is None or not self.frame.axes:
             return
-        words = f"{entry.number}: {cost_text(entry.dev_cost)}"
+        words = f"{entry.number} {cost_text(entry.dev_cost)}"
         column, row = spot
-        left = min(column - len(words) - 1, self.frame.left + self.frame.columns - len(words))
-        spots = [(column + 2, row), *((left, row + by) for by in (1, -1, 2, -2, 0, 3, -3))]
-        self.cells.place(words, ink, spots, self.frame.area)
+        left = column - len(words) - 1
+        beside = [(column + 2, row - up * by) for by in (0, 1, -1, 2, -2)]
+        above = [(left, row + by) for by in (-1, 1, -2, 2, -3, 3)]
+        area = (self.frame.left, 0, self.cells.width, self.frame.rows)
+        if not self.cells.place(words, ink, beside, area):
+            self.cells.place(words, ink, above, area)
 
     def _guessing(self) -> None:
         words, row = (
@@ -236,11 +246,10 @@ class _Drawing:
     def _axes(self) -> None:
         cells, frame = self.cells, self.frame
         axis = frame.left - 1
-        pick = (lambda sign, plain: sign) if cells.unicode else (lambda sign, plain: plain)
         for row in range(frame.rows):
-            cells.put(axis, row, pick("│", "|"), self.muted)
+            cells.put(axis, row, self._pick("│", "|"), self.muted)
         for row, label in cost_ticks(self.scale, frame.rows).items():
-            cells.put(axis, row, pick("┤", "+"), self.muted)
+            cells.put(axis, row, self._pick("┤", "+"), self.muted)
             cells.write(max(0, axis - 1 - len(label)), row, label, self.muted)
         if self.scale.holds(self.view.guessing):
             row = self.scale.row(self.view.guessing, frame.rows)
@@ -248,19 +257,19 @@ class _Drawing:
                 cells.put(
                     column,
                     row,
-                    pick("⋯", "."),
+                    self._pick("⋯", "."),
                     Ink(blend(self.palette.muted, self.palette.background, 0.6)),
                     FREE,
                 )
         under = frame.rows
-        cells.put(axis, under, pick("└", "+"), self.muted)
+        cells.put(axis, under, self._pick("└", "+"), self.muted)
         for column in range(frame.left, cells.width):
-            cells.put(column, under, pick("─", "-"), self.muted)
+            cells.put(column, under, self._pick("─", "-"), self.muted)
         name = " epoch"
         cells.write(cells.width - len(name), under, name, self.muted)
         for column, label in epoch_labels(self.view.budget, frame.columns):
             if frame.left + column < cells.width - len(name):
-                cells.put(frame.left + column, under, pick("┬", "+"), self.muted)
+                cells.put(frame.left + column, under, self._pick("┬", "+"), self.muted)
             start = frame.left + column - (len(label) - 1) // 2
             cells.write(min(start, cells.width - len(label)), under + 1, label, self.muted)
 

@@ -8,14 +8,15 @@ from textual.content import Content
 
 from pandatui.plain import plain
 from pandatui.search.importance import LEAST_TRIALS, TEXTBOOK
-from pandatui.training.words import cost, number, plural
+from pandatui.training.words import cost, plural
 from pandatui.tui.race_curves import SIGNS
 from pandatui.tui.race_map import knob_name, value_text
 from pandatui.tui.race_view import Entry, RaceView
 from pandatui.tui.wording import MUTED
 
+_MEANING = (" each knob's share of what tells", " the best trials from the rest")
 _ORDINALS = ("1st", "2nd", "3rd", "last")
-_BAR = 13  # cells of the longest bar
+_BAR = 12  # cells of the longest bar
 
 
 def state_words(view: RaceView) -> tuple[str, str]:
@@ -49,13 +50,13 @@ def best_words(view: RaceView) -> str:
 def head(view: RaceView, width: int) -> Content:
     """The top line; where room is scarce, the more telling stays."""
     sign = state_words(view)
-    name = f"race {plain(view.name, 40)}"
+    name = plain(view.name, 60)
     middle = progress_words(view)
     best = best_words(view)
     wide: list[tuple[str, str]] = [(" pandatui ", "bold $primary"), (f" {name} · ", ""), sign]
     wide.append((f" · {' · '.join(middle)}", ""))
     narrow = [(f" {name} · ", ""), sign, (f" · {' · '.join(middle[:2])}", "")]
-    short = best.removeprefix("best dev cost ").replace("trial ", "trial ")
+    short = best.removeprefix("best dev cost ")
     slim = [(" ", ""), sign, (f" {view.ended}/{view.total}", "")]
     for left, right in ((wide, best), (narrow, best), (narrow[1:], best), (slim, short), (slim, "")):
         used = sum(cell_len(text) for text, _ in left) + cell_len(right) + 2
@@ -139,38 +140,30 @@ def textbook(knob: str) -> str:
 def mattered(view: RaceView, width: int, *, unicode: bool = True) -> list[Content]:
     """A bar a knob, the most important first, beside the textbook's order."""
     if not view.importance:
-        return [
-            Content.styled(f" after {LEAST_TRIALS} trials: how much of", MUTED),
-            Content.styled(" what tells the best from the rest", MUTED),
-            Content.styled(" each knob explains", MUTED),
-        ]
+        return [Content.styled(words, MUTED) for words in (f" known after {LEAST_TRIALS} trials:", *_MEANING)]
     most = max(view.importance.values())
-    room = max(3, min(_BAR, width - 30))
+    names = max(len(knob_name(knob)) for knob in view.importance)
+    room = max(3, min(_BAR, width - names - 22))
     lines = []
     for knob, share in view.importance.items():
         length = max(1, round(room * share / most))
         bar = ("█" if unicode else "#") * length
         lines.append(
             Content.assemble(
-                (f" {knob_name(knob)[:10]:<10} ", ""),
+                (f" {knob_name(knob):<{names}} ", ""),
                 (f"{bar:<{room}}", "$secondary"),
                 (f" {share:>4.0%}", ""),
                 (f"  textbook {textbook(knob)}", MUTED),
             )
         )
-    return lines
-
-
-def mattered_words(view: RaceView) -> str:
-    """α 61 % · β 20 %, where there is no room for bars."""
-    return " · ".join(f"{knob_name(knob)} {share:.0%}" for knob, share in list(view.importance.items())[:3])
+    return [*lines, Content(""), *(Content.styled(words, MUTED) for words in _MEANING)]
 
 
 def foot(view: RaceView, width: int) -> Content:
     """The keys that can be used now, as many as fit."""
     keys = [("enter", "adopt")]
     if view.clock.live:
-        keys += [("space", "go on" if view.clock.held else "pause")]
+        keys += [("space", "go on" if view.clock.held else "pause")] if view.standing else []
         keys += [("del", "stop trial")] if view.standing else []
         keys += [("ctrl+k", "stop round")] if view.standing else []
     keys += [("ctrl+r", "next round"), ("e", "edit box"), ("tab", "axes"), ("esc", "back"), ("?", "help")]
@@ -185,8 +178,3 @@ def foot(view: RaceView, width: int) -> Content:
             used += size
         parts += [(key, "bold $accent"), (f" {word}  ", "")]
     return Content.assemble(*parts)
-
-
-def number_of(value: float) -> str:
-    """A limit of a box as it can be typed."""
-    return number(value) if value == float(number(value).replace("−∞", "nan")) else f"{value:.6g}"
