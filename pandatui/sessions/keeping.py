@@ -6,7 +6,7 @@ session that is whole; doing it once more ends what was begun.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pandatui.plain import plain
@@ -60,15 +60,15 @@ def rename(path: Path, name: str) -> Path:
     return target
 
 
-def delete(path: Path) -> list[Path]:
+def delete(path: Path, known: Callable[[Path], object] = read) -> list[Path]:
     """Take away a session and what belongs to it, its file nearly last; returns what is not its own.
 
-    Raises SessionError (no session: nothing is known to be its own; running), Held, OSError.
+    Only what `known` can read is ours to take. Raises SessionError (it could not), Held, OSError.
     """
     _regular(path)
     with _ours(path):
         if path.stat().st_size:  # an empty file is what a killed save has left
-            read(path)
+            known(path)
         stays = []
         for each in belongings(path):
             if each == folder_of(path):
