@@ -7,7 +7,8 @@ import pytest
 from pandatui.sessions.ledger import Ledger, merged
 from pandatui.sessions.record import Identity, record
 from pandatui.sessions.schema import decode, encode, from_number
-from pandatui.training.events import Nudge, Redo, Rewind, Undo
+from pandatui.training.events import Extend, Nudge, Redo, Rewind, Undo
+from pandatui.training.history import History
 
 WHO = Identity("one", "id-1", "2026-01-02T03:04:05+00:00")
 EPOCH = 5  # steps of the run's first epoch
@@ -101,3 +102,51 @@ def test_of_the_path_that_was_left_no_cost_is_shown_though_the_new_ones_are_torn
     assert [from_number(cost) for cost in found.curves.dev_cost.first] == [
         written.run.history.dev_cost.part(0, 1)[0]
     ]
+
+
+def test_an_extension_that_was_undone_ends_where_it_would_have(new_run):
+    written = Written(new_run(epochs=2))
+    while written.run.ready:
+        written.run.step()
+    written.apply(Extend(4))
+    go(written.run, 2 * EPOCH + 3)
+    written.apply(Rewind(EPOCH))
+    written.check()
+    while written.run.ready:
+        written.run.step()
+    written.note()
+    assert written.run.status == "finished"
+    written.check()
+
+
+def test_running_time_never_goes_back(new_run):
+    run = new_run()
+    file, ledger = decode(encode(record(run, WHO, 7.5, None)))[0], Ledger(run)
+    run.step()
+    assert merged(file, tuple(ledger.news(run, 2.0))).seconds == 7.5
+
+
+@pytest.mark.parametrize("back", [None, 2590, 2610])
+def test_of_a_long_run_the_last_costs_are_those_of_its_last_steps(new_run, monkeypatch, back):
+    """The file has no longer every cost: first ones, blocks, and last ones, which the journal goes on from."""
+    monkeypatch.setattr(History, "FULL_TRAIN", 2048)
+    monkeypatch.setattr(History, "END_TRAIN", 512)
+    run = new_run(epochs=10_000)
+    go(run, 2600)
+    file, ledger = saved(run), Ledger(run)
+    assert file.curves.train.blocks is not None
+    go(run, 2650)
+    journal = ledger.news(run, 1.0)
+    if back is not None:
+        ledger.reset(run)
+        run.apply(Rewind(back))
+        journal += ledger.news(run, 1.0)
+        ledger.reset(run)
+        go(run, back + 15)
+        journal += ledger.news(run, 1.0)
+    found = decode(encode(merged(file, tuple(journal))))[0]
+    last = [from_number(cost) for cost in found.curves.train.last]
+    assert found.steps == run.steps
+    assert len(last) >= 500
+    assert last == run.history.train.last(len(last)).tolist()
+    assert from_number(found.result.train_cost) == last[-1]
