@@ -95,6 +95,23 @@ def entry_words(entry: Entry, knobs: Sequence[str]) -> str:
     return " · ".join(parts)
 
 
+def mark(view: RaceView) -> str:
+    """race 31/48: what the head of another screen says of it."""
+    if view.clock.problem:
+        return "race stopped"
+    words = f"race {view.ended:,}/{view.total:,}"
+    return f"{words} paused" if view.clock.held and not view.over else f"{words} done" if view.over else words
+
+
+def better_words(view: RaceView, panda: float) -> str:
+    """trial 27 ended at dev cost 0.0871, better than this one's best, 0.114; else nothing."""
+    best = view.best
+    if best is None or best.status != "finished" or not best.dev_cost < panda < math.inf:
+        return ""
+    ends = f"trial {best.number} ended at dev cost {cost(best.dev_cost)}"
+    return f"{ends}, this one's best is {cost(panda)} · C shows the race, enter there adopts"
+
+
 # -- the leaderboard -----------------------------------------------------------------------------------------
 
 COLUMNS = ("#", "trial", "dev cost", "right")

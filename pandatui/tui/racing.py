@@ -7,10 +7,11 @@ processes, one fewer than there are cores and of low priority, so that the panda
 import threading
 import time
 from dataclasses import fields
+from pathlib import Path
 from typing import Any, Protocol
 
 from pandatui.data import Dataset
-from pandatui.search.race import Engine, Hold, Leave, Race, RaceCommand
+from pandatui.search.race import Engine, Hold, Leave, NextRound, Race, RaceCommand
 from pandatui.search.race import Ledger as RaceLedger
 from pandatui.search.space import Space
 from pandatui.search.spec import RUN_OPTIONS, Spec
@@ -35,10 +36,11 @@ class Keeping(RaceLedger, Protocol):
 class Racing:
     """A study, and the race if there is one. `title` is what the screen calls it, already cleaned."""
 
-    def __init__(self, study: Study, name: str, title: str, guessing: float) -> None:
+    def __init__(self, study: Study, path: Path, title: str, guessing: float) -> None:
         self.study = study
-        self.name = name
+        self.path = path
         self.title = title
+        self.data_sha256 = ""  # of the data that it is raced on
         self._race: Race | None = None
         self._keeper: Keeping | None = None
         self._thread: threading.Thread | None = None
@@ -46,9 +48,16 @@ class Racing:
         self._guessing = guessing
         self._reader = Reader(study, title, guessing)
 
-    def begin(self, dataset: Dataset, engine: Engine, keeper: Keeping) -> None:
-        """Race it from here on; the keeper is closed when that ends."""
+    def begin(self, dataset: Dataset, engine: Engine, keeper: Keeping, box: Space | None = None) -> None:
+        """Race it from here on, its next round in this box; the keeper is closed when that ends.
+
+        Where all of it is done, another round begins.
+        """
         self._race = race = Race(self.study, dataset, engine, keeper, stay=True)
+        race.next_box = box
+        if self.study.over:
+            race.send(NextRound(box))
+        self.data_sha256 = dataset.sha256
         self._keeper = keeper
         self._reader = Reader(self.study, self.title, self._guessing, lock=race.lock)
         self._thread = threading.Thread(
@@ -66,6 +75,11 @@ class Racing:
                 engine.close(now=True)
             finally:
                 keeper.close()
+
+    @property
+    def began(self) -> bool:
+        """Whether it was raced here, and not only looked at."""
+        return self._thread is not None
 
     @property
     def live(self) -> bool:

@@ -72,8 +72,8 @@ def pace_words(s: Snapshot) -> str:
     return f"full pace, {s.steps_per_second:,.0f} steps/s" if s.steps_per_second else "full pace"
 
 
-def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Content:
-    """The top line; the further right, the sooner it is left out."""
+def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: str = "") -> Content:
+    """The top line; the further right, the sooner it is left out. `mark`: of what goes on besides."""
     sign, style = state_words(s)
     place = f"epoch {s.epoch}/{s.target_epochs}"
     left: list[tuple[str, str]] = []
@@ -93,6 +93,9 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
+    if mark and used + cell_len(mark) + 3 <= width:
+        right.append((f" · {mark}", "bold $secondary"))
+        used += cell_len(mark) + 3
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
 

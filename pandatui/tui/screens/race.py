@@ -168,6 +168,12 @@ class RaceScreen(Screen[None], inherit_bindings=False):
         self._said = Content.styled(plain(text, 400), style), time.monotonic() + MESSAGE_SECONDS
         self.look_again()
 
+    def turn_to(self, racing: Racing) -> None:
+        """Show this one from now on: the same study, which goes on."""
+        self.racing = racing
+        self._box = None
+        self.say("the race goes on")
+
     # -- looking -----------------------------------------------------------------------------------------
 
     def _move(self, by: int) -> None:
