@@ -321,8 +321,14 @@ def ticks(dimension: Dimension) -> list[tuple[float, str]]:
         return [(dimension.unit(v), f"{v:.3g}") for v in values[:: max(1, len(values) // 6)]]
     ones = _round_between(1 - high, 1 - low) if dimension.scale == "log1m" else _round_between(low, high)
     if dimension.scale == "log1m":
-        return [(dimension.unit(1 - v), knob_value(knob, 1 - v).rstrip("0")) for v in reversed(ones)]
+        return [(dimension.unit(1 - v), _shortest(knob, 1 - v)) for v in reversed(ones)]
     return [(dimension.unit(v), tick_text(v)) for v in ones]
+
+
+def _shortest(knob: str, value: float) -> str:
+    """0.9 for 0.900."""
+    text = knob_value(knob, value)
+    return text.rstrip("0").rstrip(".") if "." in text else text
 
 
 def _round_between(low: float, high: float) -> list[float]:

@@ -1,4 +1,4 @@
-"""What the app does about races: it begins one, goes on with one, adopts a trial, and ends with them saved."""
+"""What the app does about races: it begins one, goes on with one, and ends with all of it saved."""
 
 import math
 from pathlib import Path
@@ -46,9 +46,7 @@ class RacingApp(App[None]):
     def begin_race(self, spec: Spec, title: str, name: str | None = None, box: Space | None = None) -> None:
         """Race a spec in the background, or go on with the study of that name."""
         if self.race_goes_on:
-            self.notify(
-                "one race at a time: C on the watch screen shows it", severity="warning", markup=False
-            )
+            self.notify("one race at a time, and one goes on", severity="warning", markup=False)
             return
         self._race_begins = True
         self._prepare_race(spec, title, name, box)

@@ -92,10 +92,11 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: 
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
+    if mark and width >= 60 and not problem:
+        right.insert(2, (f" · {mark}", "bold $secondary"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
-    if mark and used + cell_len(mark) + 3 <= width:
-        right.append((f" · {mark}", "bold $secondary"))
-        used += cell_len(mark) + 3
+    while mark and not problem and used > width and len(right) > 2:
+        used -= cell_len(right.pop()[0])
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
 
