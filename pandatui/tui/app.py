@@ -74,7 +74,9 @@ class PandaApp(RacingApp):
     ]
 
     def __init__(self, start: Start) -> None:
-        super().__init__(start.folder, ascii_only=start.ascii_only or not terminal_has_utf8())
+        super().__init__(
+            start.folder, ascii_only=start.ascii_only or not terminal_has_utf8(), pace=start.pace
+        )
         self._start = start
         self.live: Live | None = None
         self._interrupted = -SECOND_PRESS

@@ -54,7 +54,7 @@ def row_of_study(stored: StoredStudy) -> tuple[str, ...]:
         name,
         plain(found.created[5:16].replace("T", " "), 11),
         plain(found.data.name, 16),
-        f"study, {stored.status}",
+        stored.status,
         cost(from_number(best.dev_cost)) if best is not None else "",
         f"{from_number(best.dev_accuracy):.1%}" if best is not None else "",
         "",

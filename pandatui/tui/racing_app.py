@@ -1,6 +1,7 @@
-"""What the app does about races: it begins one, goes on with one, and ends with all of it saved."""
+"""What the app does about races: it begins one, goes on with one, adopts a trial, ends with all saved."""
 
 import math
+from dataclasses import asdict
 from pathlib import Path
 
 from textual import work
@@ -8,6 +9,7 @@ from textual.app import App
 
 from pandatui.data import DataError
 from pandatui.plain import plain
+from pandatui.search.adopt import adopt
 from pandatui.search.engines import Processes, cores
 from pandatui.search.keeper import open_study
 from pandatui.search.records import restored
@@ -18,8 +20,10 @@ from pandatui.search.spec import Spec
 from pandatui.sessions import SessionError, Store
 from pandatui.sessions.store import NameRefused
 from pandatui.training import ConfigError
+from pandatui.training.setup import load_for
 from pandatui.training.words import plural
-from pandatui.tui.messages import RaceNotReady, RaceReady, StudyWanted
+from pandatui.tui.live import pace_for
+from pandatui.tui.messages import RaceNotReady, RaceReady, RunNotReady, RunReady, StudyWanted
 from pandatui.tui.racing import NICE, Racing
 from pandatui.tui.screens.race import RaceScreen
 
@@ -29,8 +33,10 @@ REFUSALS = (DataError, ConfigError, SessionError, NameRefused, OSError)
 class RacingApp(App[None]):
     """The part of the app that has a race; one at a time."""
 
-    def __init__(self, folder: Path, *, ascii_only: bool) -> None:
+    def __init__(self, folder: Path, *, ascii_only: bool, pace: float | str | None) -> None:
+        """`pace`: as asked for, of what is trained on the watch screen."""
         super().__init__()
+        self._asked_pace = pace
         self.store = Store(folder)
         self.ascii_only = ascii_only
         self.racing: Racing | None = None
@@ -108,11 +114,37 @@ class RacingApp(App[None]):
             return
         title = f"study {plain(study_name(message.path), 60)}"
         racing = Racing(study, message.path, title, math.log(len(found.study.data.classes)))
+        racing.data_sha256 = found.study.data.sha256
         self.push_screen(RaceScreen(racing, ascii_only=self.ascii_only))
 
     def on_race_screen_go_on_wanted(self, message: RaceScreen.GoOnWanted) -> None:
         racing = message.racing
         self.begin_race(racing.study.spec, racing.title, study_name(racing.path), message.box)
+
+    def on_race_screen_adopt_wanted(self, message: RaceScreen.AdoptWanted) -> None:
+        number = message.number
+        words = f"trial {number} is trained again" if message.end else f"trial {number} is getting ready"
+        self.notify(f"{words}, to be the panda", markup=False)
+        self._adopt(message.racing, message.number, from_start=not message.end)
+
+    @work(thread=True, exclusive=True, group="load")
+    def _adopt(self, racing: Racing, number: int, *, from_start: bool) -> None:
+        """Make a session of a trial, off the screen's thread."""
+        study = study_name(racing.path)
+        try:
+            trial = racing.study.trials[number]
+            dataset = load_for(asdict(trial.config))
+            if dataset.sha256 != racing.data_sha256:
+                raise DataError(f"{trial.config.data!r} holds other data than those of the study {study!r}")
+            pace = pace_for(trial.config, self._asked_pace)
+            adopted = adopt(self.store, study, trial, dataset, from_start=from_start, pace=pace)
+        except REFUSALS as error:
+            reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+            self.post_message(RunNotReady(plain(reason, 300)))
+            return
+        where = "start" if from_start else f"end, epoch {trial.epochs}"
+        note = f"trial {number} of {study}, adopted from its {where}"
+        self.post_message(RunReady(adopted.driver, adopted.recorder, (note, *adopted.notes)))
 
     def end_race(self) -> None:
         """Save the race that goes on, if any, and note down where it is and how to go on."""
