@@ -17,7 +17,7 @@ from pandatui.tui.chart import cost_text
 from pandatui.tui.race_view import STATES, Entry, RaceView
 
 SIGNS = {"finished": "●", "dropped": "○", "stopped": "○", "diverged": "✖", "failed": "✖"}
-PLAIN_SIGNS = {"●": "o", "○": "-", "✖": "X"}
+PLAIN_SIGNS = {"●": "*", "○": "o", "✖": "X"}
 _SHADES = (0.55, 0.7, 0.85)  # of the colour, where one, a few and many lines pass
 _BEFORE = (0.45, 0.6, 0.75)  # the same for the rounds before
 _NAME = 10  # cells right of the plot for names, where there is room
@@ -159,7 +159,7 @@ class _Drawing:
     def _one(self, heights: np.ndarray, entry: Entry, ink: Ink) -> None:
         counts = passing(heights[[entry.number - 1]], self.up * self.frame.rows)
         for column, row, dots, _ in self._touched(counts):
-            character = chr(0x2800 + dots) if self.cells.unicode else "*"
+            character = chr(0x2800 + dots) if self.cells.unicode else "#"
             self.cells.put(self.frame.left + column, row, character, ink, LINE)
         if (spot := self._spot(heights, entry)) is not None:
             self.cells.put(*spot, self._sign(SIGNS.get(entry.status, "")) or character, ink, LINE)

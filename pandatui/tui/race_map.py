@@ -23,7 +23,7 @@ from pandatui.tui.race_view import STATES, RaceView
 Axes = tuple[str, str]  # knobs across and up; "" up is the cost
 
 SIGNS = ("★", "●", "•", "·")  # the best, the best quarter, the better half, the rest
-PLAIN = {"★": "*", "●": "O", "•": "o", "·": ".", "✖": "X", "○": "-", "◌": "?"}
+PLAIN = {"★": "*", "●": "O", "•": "o", "·": ".", "✖": "X", "◌": "?"}
 _WIDTH = 0.07  # of the kernel behind the shade, as a share of each axis
 _NOBODY = 0.6  # trials' worth of neutral ground: alone in the wide, a trial casts half its shade
 _DEEPEST = 0.5  # of the colour over the background

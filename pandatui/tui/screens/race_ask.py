@@ -39,13 +39,13 @@ class AdoptScreen(ModalScreen[bool]):
     def compose(self) -> ComposeResult:
         e = self._entry
         words = f"Adopt trial {e.number} as the panda? The present session ends and is saved."
-        end = f"enter  from its end, epoch {e.epochs}, dev cost {cost(e.dev_cost)}: trained again up to there"
+        end = f"enter  from its end: epoch {e.epochs}, dev cost {cost(e.dev_cost)}"
         with Vertical(id="box"):
             yield Static(Content(words), markup=False)
             yield Static(Content(""), markup=False)
             if self._ended:
                 yield Static(Content(end), markup=False)
-            yield Static(Content("s      from its start: its settings, from the first step"), markup=False)
+            yield Static(Content("s      from its start: its settings, step 1 on"), markup=False)
             yield Static("esc leaves it", id="hint", markup=False)
 
     def action_answer(self, end: bool) -> None:
