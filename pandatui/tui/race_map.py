@@ -197,30 +197,28 @@ class _Drawing:
         return left, top
 
     def _points(self) -> None:
-        """The worse first, so that the better stay on top."""
+        """One sign a cell, that of the best trial there; one that diverged shows where no other is."""
         palette, ranks, states = self.palette, self.points.ranks, self.view.states
-        gone = [STATES.index("diverged"), STATES.index("failed")]
-        order = np.argsort(-np.nan_to_num(ranks, nan=2.0), kind="stable")
-        for place in order.tolist():
-            rank, state = float(ranks[place]), int(states[place])
-            best = rank == 0
-            if state in gone:
+        if not len(ranks):
+            return
+        gone = np.isin(states, [STATES.index("diverged"), STATES.index("failed")])
+        worth = np.where(gone, 3.0, np.nan_to_num(ranks, nan=2.0))
+        columns = np.rint(self.points.across * (self.frame.columns - 1)).astype(np.int64)
+        rows = self.frame.rows - 1 - np.rint(self.points.up * (self.frame.rows - 1)).astype(np.int64)
+        order = np.argsort(worth, kind="stable")
+        _, first = np.unique((rows * self.frame.columns + columns)[order], return_index=True)
+        for place in order[first].tolist():
+            rank = float(ranks[place])
+            if gone[place]:
                 sign, color = "✖", blend(palette.error, palette.background, 0.7)
             elif math.isnan(rank):
                 sign, color = "◌", palette.muted
             else:
-                sign = SIGNS[0 if best else 1 if rank < 0.25 else 2 if rank < 0.5 else 3]
-                color = (
-                    palette.dev
-                    if rank < 0.25
-                    else blend(palette.foreground, palette.background, 0.9 - 0.4 * rank)
-                )
-            self._point(place, sign, color, bold=best)
-
-    def _point(self, place: int, sign: str, color: str, *, bold: bool) -> None:
-        column = self._column(float(self.points.across[place]))
-        row = self._row(float(self.points.up[place]))
-        self._put(column, row, sign if self.cells.unicode else PLAIN[sign], color, LINE, bold)
+                sign = SIGNS[0 if rank == 0 else 1 if rank < 0.25 else 2 if rank < 0.5 else 3]
+                share = 0.9 - round(0.4 * rank, 1)
+                color = palette.dev if rank < 0.25 else blend(palette.foreground, palette.background, share)
+            character = sign if self.cells.unicode else PLAIN[sign]
+            self._put(int(columns[place]), int(rows[place]), character, color, LINE, bold=rank == 0)
 
     def _name(self, number: int) -> None:
         """The number of the trial under the cursor beside its point, in brackets: ▸27."""

@@ -32,6 +32,7 @@ from pandatui.tui.widgets.lines import Lines
 from pandatui.tui.widgets.race_pictures import Leaderboard, TrialCurves, TrialMap
 
 REFRESH = 0.25  # seconds
+REST = 10  # times as long as drawing took, at least: ten thousand trials leave the time to others
 MESSAGE_SECONDS = 8
 
 
@@ -71,6 +72,7 @@ class RaceScreen(Screen[None], inherit_bindings=False):
         self._box: Space | None = None  # of the next round of a study that is only on record
         self._said: tuple[Content, float] | None = None
         self._drawn: object = None
+        self._rested = 0.0
         self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
@@ -89,7 +91,7 @@ class RaceScreen(Screen[None], inherit_bindings=False):
             return  # the app is leaving already: nothing was composed
         self.set_class(self._ascii, "-ascii")
         self.query_one(Leaderboard).focus()
-        self._timer = self.set_interval(REFRESH, self.look_again)
+        self._timer = self.set_interval(REFRESH, self._tick)
         self.call_after_refresh(self.look_again)
 
     def on_screen_suspend(self) -> None:
@@ -103,6 +105,10 @@ class RaceScreen(Screen[None], inherit_bindings=False):
 
     def on_resize(self) -> None:
         self.call_after_refresh(self.look_again)
+
+    def _tick(self) -> None:
+        if time.monotonic() >= self._rested:
+            self.look_again()
 
     # -- what is shown -----------------------------------------------------------------------------------
 
@@ -124,7 +130,9 @@ class RaceScreen(Screen[None], inherit_bindings=False):
         if state == self._drawn:
             return
         self._drawn = state
+        began = time.monotonic()
         self._show(view)
+        self._rested = time.monotonic() + REST * (time.monotonic() - began)
 
     def _show(self, view: RaceView) -> None:
         width = self.query_one("#status").size.width
