@@ -15,7 +15,7 @@ from pandatui.tui.race_map import knob_name
 from pandatui.tui.race_view import Entry, RaceView
 from pandatui.tui.race_wording import COLUMNS, row_cells
 
-_NARROWEST_STATUS = 10
+_NARROWEST_STATUS = 14
 
 
 @dataclass(frozen=True, slots=True)

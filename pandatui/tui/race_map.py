@@ -15,7 +15,7 @@ from textual.strip import Strip
 from pandatui.search.space import Dimension, Space, Value
 from pandatui.training.knobs import KNOBS
 from pandatui.training.words import knob_value
-from pandatui.tui.axes import LEAST_COST, Scale, cost_ticks, log_scale, tick_text
+from pandatui.tui.axes import LEAST_COST, Scale, cost_ticks, log_scale, nice, tick_text
 from pandatui.tui.canvas import FAINT, FREE, LINE, Cells, Ink, Palette, blend
 from pandatui.tui.race_curves import Frame, frame_of
 from pandatui.tui.race_view import STATES, RaceView
@@ -314,9 +314,9 @@ def ticks(dimension: Dimension) -> list[tuple[float, str]]:
         step = max(1, round((high - low) / 6))
         return [(dimension.unit(v), str(v)) for v in range(int(low), int(high) + 1, step)]
     if dimension.scale == "linear":
-        unit = 10.0 ** math.floor(math.log10((high - low) / 2))
+        unit = nice((high - low) / 6)
         values = [k * unit for k in range(math.ceil(low / unit - 1e-9), math.floor(high / unit + 1e-9) + 1)]
-        return [(dimension.unit(v), f"{v:.3g}") for v in values[:: max(1, len(values) // 6)]]
+        return [(dimension.unit(v), f"{v:.3g}") for v in values]
     ones = _round_between(1 - high, 1 - low) if dimension.scale == "log1m" else _round_between(low, high)
     if dimension.scale == "log1m":
         return [(dimension.unit(1 - v), _shortest(knob, 1 - v)) for v in reversed(ones)]

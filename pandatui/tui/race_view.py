@@ -37,7 +37,6 @@ class Entry:
     objective: float
     at: np.ndarray
     costs: np.ndarray
-    has_weights: bool  # whether it can be adopted from its end
 
     @property
     def stands(self) -> bool:
@@ -213,7 +212,6 @@ class Reader:
             study.objective(trial),
             steps * (trial.epochs / steps[-1]) if len(steps) else steps,
             np.array([cost for _, cost, _ in trial.dev], dtype=np.float64),
-            trial.weights_sha256 is not None,
         )
         self._places[row] = [each.unit(trial.values[each.knob]) for each in study.space.dimensions]
         self._objectives[row], self._epochs[row] = entry.objective, entry.epochs

@@ -118,13 +118,13 @@ COLUMNS = ("#", "trial", "dev cost", "right")
 
 
 def status_words(entry: Entry) -> str:
-    """● epoch 9, finished, ✖ diverged, ○ dropped at epoch 4, waiting."""
+    """epoch 9, ● finished, ✖ diverged, ○ dropped at 4 (epochs), waiting."""
     sign = SIGNS.get(entry.status, "")
     match entry.status:
         case "training":
             return f"epoch {entry.epochs}"
         case "dropped" | "stopped":
-            return f"{sign} {entry.status}, epoch {entry.epochs}"
+            return f"{sign} {entry.status} at {entry.epochs}"
         case "failed":
             return f"{sign} failed: {plain(entry.reason, 60)}"
         case "waiting":
