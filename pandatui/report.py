@@ -223,7 +223,7 @@ def bar_line(part: float, text: str, width: int = 24) -> str:
     utf8 = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
     full, rest = ("━", "╌") if utf8 else ("#", ".")
     try:
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0: it does not know
     except OSError:
         columns = 80
     return f"{full * filled}{rest * (width - filled)} {text}"[: columns - 1]

@@ -27,10 +27,11 @@ from pandatui.search.cohort import DataMoved
 from pandatui.search.engines import EngineError
 from pandatui.search.keeper import Keeper
 from pandatui.search.race import Engine, Leave, Race
-from pandatui.search.study import Study
+from pandatui.search.study import Round, Study
 from pandatui.training.words import cost, duration, plural
 
 _TICK = 0.2  # seconds
+_BAR = 8  # cells
 _FAIR = 0.02  # of a study: sooner nobody can tell how long the rest takes
 
 
@@ -64,16 +65,16 @@ def done_part(study: Study) -> float:
 
 
 def progress_line(study: Study, pace: Pace, now: float) -> str:
-    """round 2 of 3 · 31 of 48 trials · best dev 0.0871 (trial 27) · 112 trials/min · 40 s to go."""
+    """round 2/3 · 31/48 trials · best dev 0.0871 · 112/min · 40 s to go."""
     ended = sum(not trial.stands for trial in study.trials.values())
     parts = [
-        f"round {len(study.rounds)} of {max(len(study.sizes), len(study.rounds))}",
-        f"{ended:,} of {plural(in_all(study), 'trial')}",
+        f"round {len(study.rounds)}/{max(len(study.sizes), len(study.rounds))}",
+        f"{ended:,}/{plural(in_all(study), 'trial')}",
     ]
     best = study.best
     if best is not None:
-        parts.append(f"best dev {cost(best.dev_cost)} (trial {best.number})")
-    parts.append(f"{pace.per_minute(study, now):,.0f} trials/min")
+        parts.append(f"best dev {cost(best.dev_cost)}")
+    parts.append(f"{pace.per_minute(study, now):,.0f}/min")
     rest = pace.to_go(study, now)
     if rest is not None:
         parts.append(f"{duration(rest)} to go")
@@ -138,37 +139,34 @@ def _follow(
     terminal = sys.stderr.isatty()
     began = shown = time.monotonic()
     with running.lock:
-        pace = Pace(running.study, began)
-    told_round, problem, leaving = len(running.study.rounds), "", False
-    while not done.wait(_TICK):
+        pace, told = Pace(running.study, began), len(running.study.rounds)
+    over, leaving, problem = False, False, ""
+    while not over:
+        over = done.wait(_TICK)
         messages: deque[str] = deque()
-        if caught and not leaving:
-            leaving = True
-            running.send(Leave())
-            messages.append("stopping; ctrl-c again leaves at once")
-        if keeper.problem != problem:
-            problem = keeper.problem
-            messages.append(problem or "saving again")
         now = time.monotonic()
         with running.lock:
             study = running.study
             line, part = progress_line(study, pace, now), done_part(study)
-            if len(study.rounds) > told_round:
-                told_round = len(study.rounds)
-                messages.append(_round_words(study))
+            messages += [_round_words(made, study) for made in study.rounds[max(1, told) :]]
+            told = len(study.rounds)
+        if keeper.problem != problem:
+            problem = keeper.problem
+            messages.append(problem or "saving again")
+        if caught and not leaving:
+            leaving = True
+            running.send(Leave())
+            messages.append("stopping; ctrl-c again leaves at once")
         if messages:
             say_all(messages)
         if terminal:
-            redraw(bar_line(part, line))
+            redraw("" if over else bar_line(part, line, _BAR))
         elif now - shown >= every:
             shown = now
             say(line)
-    if terminal:
-        redraw("")
 
 
-def _round_words(study: Study) -> str:
-    made = study.rounds[-1]
+def _round_words(made: Round, study: Study) -> str:
     where = "" if study.points else ": " + ", ".join(" ".join(line.split()) for line in box_lines(made.box))
     return f"round {made.number}: {plural(len(made.trials), 'trial')}{where}"
 

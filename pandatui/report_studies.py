@@ -224,7 +224,7 @@ def retest_text(found: Sequence[Standing]) -> str:
 def standing_words(found: Standing) -> str:
     """learning rate 0.0316 still stands: the best neighbour (0.1) is 0.004 ± 0.006 better."""
     setting = f"{knob_label(found.knob)} {value_words(found.knob, found.value)}"
-    verdict = "still stands" if found.stands else "is stale"
+    verdict = {"stands": "still stands", "doubtful": "is in doubt", "stale": "is stale"}[found.verdict]
     neighbour = f"the best neighbour ({value_words(found.knob, found.neighbour)})"
     if found.pairs < 2:
         how = "diverges less often" if found.difference < 0 else "can't be compared: too few came to an end"

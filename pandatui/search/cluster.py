@@ -4,20 +4,25 @@ Dask is asked for what any executor can do and no more. It sends a slice of a de
 itself, and gives up on one that has killed four.
 """
 
+import asyncio
 import logging
 import platform
+import threading
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from concurrent.futures import CancelledError, Executor, Future
+from contextlib import suppress
 from functools import partial
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
 from pandatui import __version__
+from pandatui.plain import plain
 from pandatui.search.cohort import Outcome, Slice, Train
 from pandatui.search.engines import EngineError
 
+T = TypeVar("T")
 Versions = Mapping[str, str | None]
 
 PATIENCE = 10.0  # seconds for a scheduler to answer
@@ -43,7 +48,8 @@ def refusal(expected: Versions, found: Mapping[str, Versions]) -> str | None:
     if not other:
         return None
     worker, what = next(iter(other.items()))
-    more = f" ({len(other)} of {len(found)} workers differ)" if len(found) > 1 else ""
+    differ = "differs" if len(other) == 1 else "differ"
+    more = f" ({len(other)} of {len(found)} workers {differ})" if len(found) > 1 else ""
     return f"worker {worker} {what}, as here{more}"
 
 
@@ -61,20 +67,27 @@ class Cluster:
         self.address = address
         self._client = _connected(address, patience)
         try:
-            self.workers = self._admit()
-        except BaseException:
+            self._await_workers(patience)
+            self.workers = _within(patience, self._admit)
+        except EngineError:
             self._client.close()
             raise
+        except Exception as error:  # one that has just died, too, may be asked
+            self._client.close()
+            raise EngineError(f"scheduler {address}: its workers don't answer") from error
         self._executor: Executor = self._client.get_executor(pure=False)
+
+    def _await_workers(self, patience: float) -> None:
+        """The first of them: who starts a cluster and us in one go need not wait by himself."""
+        try:
+            self._client.wait_for_workers(1, timeout=patience)
+        except TimeoutError:
+            how = f"start some with `dask worker {self.address} --nthreads 1`"
+            raise EngineError(f"scheduler {self.address}: no workers; {how}") from None
 
     def _admit(self) -> int:
         """How many slices at once, once it is known that every worker can train ours."""
         threads = self._client.nthreads()
-        if not threads:
-            raise EngineError(
-                f"scheduler {self.address}: no workers; start some with "
-                f"`dask worker {self.address} --nthreads 1`"
-            )
         here = versions_here()
         # Python first, which they say by themselves: functions of ours are not for another Python to run.
         said = self._client.get_versions()["workers"]
@@ -117,7 +130,8 @@ class Cluster:
 
     def close(self, *, now: bool) -> None:
         """Leave; the cluster stays. With `now`, what runs there is forgotten when its slice is over."""
-        self._executor.shutdown(wait=not now)
+        with suppress(Exception):  # a client that has lost its scheduler has closed itself
+            self._executor.shutdown(wait=not now)
         self._client.close()
 
 
@@ -132,12 +146,44 @@ def _connected(address: str, patience: float) -> Any:
     for name in _NOISY:  # what matters comes to us as an exception
         logging.getLogger(name).setLevel(logging.CRITICAL)
     warnings.filterwarnings("ignore", category=VersionMismatchWarning)  # ours is an error, and says more
-    dask.config.set({"distributed.admin.large-graph-warning-threshold": "1 GB"})  # a slice carries its weights
+    dask.config.set(
+        {"distributed.admin.large-graph-warning-threshold": "1 GB"}
+    )  # a slice carries its weights
     try:
+        _within(patience + 1, lambda: asyncio.run(_greet(address, patience)))
         return distributed.Client(address, timeout=patience, set_as_default=False)
-    except (OSError, ValueError, TypeError) as error:
-        why = " ".join(str(error).split()) or type(error).__name__
-        raise EngineError(f"scheduler {address!r}: not reached within {patience:g} s: {why}") from None
+    except Exception as error:  # of all kinds for an address that is none
+        if isinstance(error, TimeoutError):
+            why = f"no answer within {patience:g} s"
+        elif isinstance(error, OSError | ValueError) and str(error):
+            why = str(error)
+        else:
+            why = "what answers there is no Dask scheduler"
+        raise EngineError(f"scheduler {plain(address)!r}: not reached: {plain(why)}") from error
+
+
+async def _greet(address: str, patience: float) -> None:
+    """Connect and go. A Dask client waits without end for one who accepts a connection and says nothing."""
+    from distributed import Security
+    from distributed.comm import connect
+
+    keys = Security().get_connection_args("client")
+    comm = await asyncio.wait_for(connect(address, timeout=patience, **keys), patience)
+    await comm.close()
+
+
+def _within(seconds: float, do: Callable[[], T]) -> T:
+    """What it comes to; TimeoutError, and left to itself, when it takes longer."""
+    done: Future[T] = Future()
+
+    def attempt() -> None:
+        try:
+            done.set_result(do())
+        except BaseException as error:
+            done.set_exception(error)
+
+    threading.Thread(target=attempt, daemon=True).start()
+    return done.result(seconds)
 
 
 def _release(version: str) -> str:

@@ -1,9 +1,9 @@
 """Engines: where slices are trained. Here, and in processes of this machine; a cluster is in `cluster`.
 
-Not `concurrent.futures.ProcessPoolExecutor`: there one death takes down all workers, a worker killed while it
-hands over a result is waited for without end, a parent that is killed leaves its workers behind, and inside a
-running Textual app none can be started. Here each worker has its own pipes and thread, so that of a death only
-its own slice is concerned.
+Not `concurrent.futures.ProcessPoolExecutor`: there one death takes down all workers, a worker killed while
+it hands over a result is waited for without end, a parent that is killed leaves its workers behind, and
+inside a running Textual app none can be started. Here each worker has its own pipes and thread, so that of a
+death only its own slice is concerned.
 """
 
 import os
@@ -15,13 +15,15 @@ import tempfile
 import threading
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
-from typing import IO, Any, cast
+from typing import BinaryIO, cast
 
 from pandatui.search.cohort import Outcome, Slice, Train
 from pandatui.search.worker import receive, send
 
-_ONE_THREAD = {name: "1" for name in ("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS")}
-_START = "import sys; nice, *sys.path = sys.argv[1:]; from pandatui.search.worker import main; main(int(nice))"
+_ONE_THREAD = dict.fromkeys(("OPENBLAS_NUM_THREADS", "OMP_NUM_THREADS", "MKL_NUM_THREADS"), "1")
+_START = (
+    "import sys; nice, *sys.path = sys.argv[1:]; from pandatui.search.worker import main; main(int(nice))"
+)
 _PATIENCE = 5.0  # seconds for a worker that has nothing to do to end by itself
 
 
@@ -135,7 +137,7 @@ class Processes:
 
 
 def _hold_back_interrupts() -> None:
-    """A worker inherits the mask of the thread that starts it: ctrl-c is for the parent, from the very start."""
+    """A worker inherits the mask of the thread that starts it: from its start ctrl-c is for the parent."""
     signal.pthread_sigmask(signal.SIG_BLOCK, {signal.SIGINT})
 
 
@@ -149,8 +151,8 @@ class _Worker:
             stderr=self._words,
             env=os.environ | _ONE_THREAD,
         )
-        self._requests: IO[Any] = cast(IO[Any], self._process.stdin)
-        self._answers: IO[Any] = cast(IO[Any], self._process.stdout)
+        self._requests = cast(BinaryIO, self._process.stdin)
+        self._answers = cast(BinaryIO, self._process.stdout)
 
     @property
     def lives(self) -> bool:

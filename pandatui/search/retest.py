@@ -64,7 +64,7 @@ class Standing:
     """How a knob's setting does against the better of its neighbours.
 
     `difference` is the neighbour's dev cost less the setting's, over `pairs` training seeds: the mean, and
-    its standard error. Below 0 the neighbour is better.
+    its standard error. Below 0 the neighbour is better. `verdict`: stands, doubtful or stale.
     """
 
     knob: str
@@ -73,7 +73,7 @@ class Standing:
     difference: float
     error: float
     pairs: int
-    stands: bool
+    verdict: str
 
 
 def standings(study: Study) -> list[Standing]:
@@ -82,8 +82,9 @@ def standings(study: Study) -> list[Standing]:
     Paired by seed: start and mini-batches are common, so of the costs only differences count. Of the n pairs
     in which both came to an end, d is the mean difference and s/√n its standard error, with s² over n − 1.
     A setting is stale where d is below 0 by more than chance: Student's one-sided t test of the pairs (1908),
-    the chance of 5 % shared out over all neighbours (Bonferroni). It is stale, too, where it diverged with
-    more seeds than a neighbour did. Knobs without a neighbour that ended anywhere are left out.
+    the chance of 5 % shared out over all neighbours (Bonferroni); it is doubtful where one neighbour alone
+    would have that chance. It is stale, too, where it diverged with more seeds than a neighbour did. Knobs
+    without a neighbour that ended anywhere are left out.
     """
     seeds = study.spec.seeds
     costs = [
@@ -117,16 +118,19 @@ def _against(
     rescued = int(finite[:, 1].sum()) > int(finite[:, 0].sum())
     if n < 2:
         mean = -math.inf if rescued else math.inf
-        return Standing(knob, value, other, mean, math.nan, n, not rescued)
+        return Standing(knob, value, other, mean, math.nan, n, "stale" if rescued else "stands")
     mean = float(differences.mean())
     error = float(differences.std(ddof=1) / math.sqrt(n))
     t = mean / error if error else (0.0 if not mean else math.copysign(math.inf, mean))
-    stale = rescued or t_below(t, n - 1) < DOUBT / tests
-    return Standing(knob, value, other, mean, error, n, not stale)
+    chance = 0.0 if rescued else t_below(t, n - 1)
+    verdict = "stale" if chance < DOUBT / tests else "doubtful" if chance < DOUBT else "stands"
+    return Standing(knob, value, other, mean, error, n, verdict)
 
 
 def _better(one: Standing, other: Standing) -> bool:
-    return (one.stands, one.difference) < (other.stands, other.difference)
+    """Whether a neighbour says more against the setting than another."""
+    order = ("stale", "doubtful", "stands")
+    return (order.index(one.verdict), one.difference) < (order.index(other.verdict), other.difference)
 
 
 def t_below(t: float, freedom: int) -> float:

@@ -121,42 +121,43 @@ def test_mean_and_standard_error_of_the_pairs_by_hand(study):
     found = first(study, [0.9, 0.8, 1.0, 1.3, 0.5])
     assert found.difference == pytest.approx(-0.1)
     assert found.error == pytest.approx(math.sqrt(0.005))
-    assert (found.pairs, found.stands, found.knob) == (5, True, "learning_rate")
+    assert (found.pairs, found.verdict, found.knob) == (5, "stands", "learning_rate")
     assert found.neighbour == study.points[1]["learning_rate"]
 
 
 def test_what_is_common_to_a_seed_does_not_count(study):
     found = first(study, [cost - 0.01 - 0.001 * (i % 2) for i, cost in enumerate(OWN)])
-    assert not found.stands
+    assert found.verdict == "stale"
     assert found.difference == pytest.approx(-0.0104)
 
 
-@pytest.mark.parametrize("sign", [1, -1])
-def test_the_chance_is_shared_out_over_the_neighbours(sign, study):
-    tests = len(study.points) - 1
+@pytest.mark.parametrize(
+    ("t", "verdict"), [(2.1, "stands"), (2.2, "doubtful"), (4.0, "doubtful"), (4.7, "stale")]
+)
+def test_the_chance_is_shared_out_over_the_neighbours(t, verdict, study):
+    # with 4 degrees of freedom 5 % lie beyond 2.132, 1 % beyond 3.747, 0.5 % beyond 4.604; an eighth of 5 %
+    # is 0.625 %
+    assert (len(study.points) - 1, DOUBT) == (8, 0.05)  # L2 0 and decay 0 have one neighbour each
     spread = [0.1 * x for x in (-2, -1, 0, 1, 2)]  # mean 0, s² = 0.025, standard error √0.005
-    low, high = 0.0, 100.0
-    for _ in range(60):  # the t at which the chance is DOUBT / tests
-        middle = (low + high) / 2
-        low, high = (middle, high) if t_below(-middle, 4) > DOUBT / tests else (low, middle)
-    shift = (low + sign * 0.01) * math.sqrt(0.005)
+    shift = t * math.sqrt(0.005)
     found = first(study, [cost + each - shift for cost, each in zip(OWN, spread, strict=True)])
-    assert found.stands == (sign < 0)
+    assert found.verdict == verdict
+    assert found.difference == pytest.approx(-shift)
 
 
 @pytest.mark.parametrize(
-    ("own", "theirs", "pairs", "stands"),
+    ("own", "theirs", "pairs", "verdict"),
     [
-        ([math.inf] * 5, OWN, 0, False),
-        (OWN, [math.inf] * 5, 0, True),
-        ([math.inf, *OWN[1:]], OWN, 4, False),
-        (OWN, [math.nan, math.inf, *OWN[2:]], 3, True),
+        ([math.inf] * 5, OWN, 0, "stale"),
+        (OWN, [math.inf] * 5, 0, "stands"),
+        ([math.inf, *OWN[1:]], OWN, 4, "stale"),
+        (OWN, [math.nan, math.inf, *OWN[2:]], 3, "stands"),
         ([math.nan] * 5, OWN, None, None),
-        ([math.inf] * 5, [math.inf] * 5, 0, True),
-        (OWN, OWN, 5, True),
+        ([math.inf] * 5, [math.inf] * 5, 0, "stands"),
+        (OWN, OWN, 5, "stands"),
     ],
 )
-def test_what_did_not_come_to_an_end(own, theirs, pairs, stands, study):
+def test_what_did_not_come_to_an_end(own, theirs, pairs, verdict, study):
     end(study, [own, theirs])
     for trial in list(study.trials.values())[2 * SEEDS :]:
         trial.dev, trial.status = [], "failed"
@@ -165,7 +166,7 @@ def test_what_did_not_come_to_an_end(own, theirs, pairs, stands, study):
         assert found == []
     else:
         (only,) = found
-        assert (only.pairs, only.stands) == (pairs, stands)
+        assert (only.pairs, only.verdict) == (pairs, verdict)
 
 
 def test_the_better_neighbour_speaks_for_its_knob(study):
@@ -177,5 +178,5 @@ def test_the_better_neighbour_speaks_for_its_knob(study):
     end(study, costs)
     found = {each.knob: each for each in standings(study)}
     assert found["learning_rate"].neighbour == study.points[higher]["learning_rate"]
-    assert [knob for knob, each in found.items() if not each.stands] == ["learning_rate"]
+    assert [knob for knob, each in found.items() if each.verdict == "stale"] == ["learning_rate"]
     assert retest.SEEDS == 5

@@ -9,52 +9,22 @@ import signal
 import subprocess
 import sys
 import threading
+from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
+from functools import partial
 from pathlib import Path
 
 import numpy as np
 import pytest
 
-from pandatui.data import load
 from pandatui.search.cohort import DataMoved, Slice, train_slice
 from pandatui.search.engines import EngineError, Inline, Processes, WorkerDied, cores
-from pandatui.search.race import Race
-from pandatui.search.space import default_space
-from pandatui.search.spec import Spec
-from pandatui.search.study import Study
-from pandatui.training import Run, RunConfig
-from pandatui.training.setup import RunOptions
 
 HERE = Path(__file__).parent
+Children = Callable[[int], list[int]]
 SOON = 5  # seconds in which a worker is to be gone
 LONG_CAMPAIGN = int(os.environ.get("PANDATUI_KILLS", "10")) > 10
 LONG = 60  # only a failure waits so long
-
-
-@pytest.fixture(scope="module")
-def moons():
-    return load("moons", standardise="column")
-
-
-def config(rate: float, **more: object) -> RunConfig:
-    settings: dict[str, object] = {"hidden": (6, 5), "batch_size": 64, "epochs": 5} | more
-    return RunConfig(data="moons", standardise="column", learning_rate=rate, **settings)  # type: ignore[arg-type]
-
-
-TWELVE = [
-    config(rate, momentum=momentum, decay=decay, batch_norm=False)
-    for rate in (0.01, 0.1, 1.0, 100.0)  # the last does not last
-    for momentum, decay in ((0.9, 0.0), (0.5, 1.0), (0.99, 0.0))
-]
-
-
-@pytest.fixture
-def trainers(monkeypatch):
-    """The module of trainers, where workers find it too."""
-    monkeypatch.syspath_prepend(HERE)
-    import engine_trainers
-
-    return engine_trainers
 
 
 @pytest.fixture
@@ -62,23 +32,6 @@ def two():
     engine = Processes(2)
     yield engine
     engine.close(now=True)
-
-
-@pytest.fixture
-def begun(tmp_path):
-    """A pipe in which `endless` says that it has begun, and a function that reads so many process ids."""
-    path = tmp_path / "begun"
-    os.mkfifo(path)
-    with open(os.open(path, os.O_RDWR)) as file:
-        yield str(path), lambda count: [int(file.readline()) for _ in range(count)]
-
-
-def children(pid: int) -> list[int]:
-    return [
-        int(child)
-        for listed in Path(f"/proc/{pid}/task").glob("*/children")
-        for child in listed.read_text().split()
-    ]
 
 
 def wait_until_gone(pids: list[int], seconds: float = SOON) -> None:
@@ -94,60 +47,7 @@ def wait_until_gone(pids: list[int], seconds: float = SOON) -> None:
             os.close(handle)
 
 
-def alone(dataset, config):
-    """Status, steps, train costs, dev points and weights of a run by itself, which knows no population."""
-    run = Run(config, dataset)
-    while run.ready:
-        run.step()
-    dev = run.history.dev_cost.part(0, run.history.epochs).tolist()
-    return run.status, run.steps, run.history.costs_sha256(), dev, run.weights_sha256()
-
-
-def trained(engine, dataset, configs, width, steps):
-    """The same of every config, trained on an engine in cohorts of `width`, `steps` a slice."""
-    import hashlib
-
-    costs = {i: [] for i in range(len(configs))}
-    dev = {i: [] for i in costs}
-    ended = {}
-    cohorts = [(list(costs)[i : i + width], None) for i in range(0, len(configs), width)]
-    while cohorts:
-        out = [
-            (
-                rows,
-                engine.submit(
-                    train_slice, Slice(tuple(configs[i] for i in rows), dataset.sha256, state, steps, 5)
-                ),
-            )
-            for rows, state in cohorts
-        ]
-        cohorts = []
-        for rows, future in out:
-            outcome = future.result(LONG)
-            for row, i in enumerate(rows):
-                column = outcome.costs[:, row]
-                costs[i] += column[~np.isnan(column)].tolist()
-            for point in outcome.dev:
-                for member, cost in zip(point.members, point.cost, strict=True):
-                    dev[rows[member]].append(float(cost))
-            for end in outcome.ended:
-                ended[rows[end.member]] = end
-            if outcome.state is not None:
-                cohorts.append(([rows[member] for member in outcome.members], outcome.state))
-    found = []
-    for i, end in sorted(ended.items()):
-        # fewer steps than a block of the chain has
-        chain = hashlib.sha256(bytes(32) + np.array(costs[i], "<f8").tobytes()).hexdigest()
-        found.append((end.status, end.steps, chain, dev[i], end.weights_sha256))
-    return found
-
-
 # -- the same bits -------------------------------------------------------------------------------------------
-
-
-@pytest.fixture(scope="module")
-def oracle(moons):
-    return [alone(moons, each) for each in TWELVE]
 
 
 def test_the_oracle_has_trials_that_finish_and_trials_that_diverge(oracle):
@@ -155,21 +55,21 @@ def test_the_oracle_has_trials_that_finish_and_trials_that_diverge(oracle):
 
 
 @pytest.mark.parametrize(("width", "steps"), [(1, 1000), (1, 7), (3, 20), (12, 1), (12, 1000)])
-def test_inline_gives_each_trial_the_bits_of_a_run_alone(moons, oracle, width, steps):
-    assert trained(Inline(), moons, TWELVE, width, steps) == oracle
+def test_inline_gives_each_trial_the_bits_of_a_run_alone(moons, oracle, width, steps, twelve, train_all):
+    assert train_all(Inline(), moons, twelve, width, steps) == oracle
 
 
-def test_a_cohort_of_sixty_four_gives_them_too(moons, oracle):
-    more = [config(0.001 * i, batch_norm=False) for i in range(1, 53)]
-    assert trained(Inline(), moons, TWELVE + more, 64, 30)[:12] == oracle
+def test_a_cohort_of_sixty_four_gives_them_too(moons, oracle, twelve, train_all, new_config):
+    more = [new_config(0.001 * i, batch_norm=False) for i in range(1, 53)]
+    assert train_all(Inline(), moons, twelve + more, 64, 30)[:12] == oracle
 
 
 @pytest.mark.parametrize("workers", [1, 2])
-def test_processes_give_the_same_bits(moons, oracle, workers):
+def test_processes_give_the_same_bits(moons, oracle, workers, twelve, train_all, children):
     engine = Processes(workers)
     try:
         for width, steps in ((1, 1000), (3, 20), (12, 50)):
-            assert trained(engine, moons, TWELVE, width, steps) == oracle
+            assert train_all(engine, moons, twelve, width, steps) == oracle
     finally:
         engine.close(now=False)
     assert children(os.getpid()) == []
@@ -214,13 +114,13 @@ def test_what_is_raised_in_a_worker_is_raised_here_and_says_where(two, trainers)
     assert two.submit(trainers.talkative, "on").result(LONG) == "on"
 
 
-def test_other_data_than_the_study_has_are_refused_by_the_worker(two):
-    error = two.submit(train_slice, Slice((config(0.1),), "0" * 64, None, 1, 5)).exception(LONG)
+def test_other_data_than_the_study_has_are_refused_by_the_worker(two, new_config):
+    error = two.submit(train_slice, Slice((new_config(0.1),), "0" * 64, None, 1, 5)).exception(LONG)
     assert isinstance(error, DataMoved)
     assert not two.died(error)
 
 
-def test_a_worker_that_died_idle_costs_no_slice(trainers):
+def test_a_worker_that_died_idle_costs_no_slice(trainers, children):
     engine = Processes(1)
     try:
         first, _ = engine.submit(trainers.where, None).result(LONG)
@@ -254,7 +154,7 @@ def test_a_worker_killed_while_it_answers_has_died(size, trainers, two):
     assert two.submit(trainers.talkative, "on").result(LONG) == "on"
 
 
-def test_closing_at_once_kills_what_works_and_leaves_nothing(trainers, begun):
+def test_closing_at_once_kills_what_works_and_leaves_nothing(trainers, begun, children):
     path, begun_by = begun
     engine = Processes(2)
     futures = [engine.submit(trainers.endless, path) for _ in range(3)]
@@ -265,20 +165,20 @@ def test_closing_at_once_kills_what_works_and_leaves_nothing(trainers, begun):
     wait_until_gone(pids)
 
 
-def test_closing_waits_for_what_is_out(trainers, moons):
+def test_closing_waits_for_what_is_out(trainers, moons, children, new_config):
     engine = Processes(1)
-    future = engine.submit(train_slice, Slice((config(0.1),), moons.sha256, None, 1000, 5))
+    future = engine.submit(train_slice, Slice((new_config(0.1),), moons.sha256, None, 1000, 5))
     engine.close(now=False)
     assert future.done()
     assert future.result().ended[0].status == "finished"
     assert children(os.getpid()) == []
 
 
-def test_a_worker_that_cannot_start_is_an_error_and_no_death(monkeypatch):
+def test_a_worker_that_cannot_start_is_an_error_and_no_death(monkeypatch, race, children, new_config):
     monkeypatch.setattr(sys, "path", [])
     engine = Processes(1)
     try:
-        error = engine.submit(train_slice, Slice((config(0.1),), "", None, 1, 5)).exception(LONG)
+        error = engine.submit(train_slice, Slice((new_config(0.1),), "", None, 1, 5)).exception(LONG)
     finally:
         engine.close(now=True)
     assert isinstance(error, EngineError)
@@ -289,83 +189,38 @@ def test_a_worker_that_cannot_start_is_an_error_and_no_death(monkeypatch):
 # -- a race in which workers die -----------------------------------------------------------------------------
 
 
-class Notes:
-    """A ledger that lists which trials have ended."""
-
-    def __init__(self) -> None:
-        self.numbers: list[int] = []
-
-    def began(self, made) -> None:
-        pass
-
-    def ended(self, trials) -> None:
-        self.numbers += [trial.number for trial in trials]
-
-    def decided(self, of, epoch, dropped) -> None:
-        self.ended(dropped)
-
-
-def raced(engine, dataset, rates, train=train_slice, epochs=5):
-    """Race these learning rates; every trial's result, once it is sure that none has ended twice."""
-    base = config(0.1, epochs=epochs)
-    spec = Spec(RunOptions(data="moons", epochs=epochs), trials=len(rates), rounds=1)
-    study = Study(spec, base, default_space(base), [{"learning_rate": rate} for rate in rates])
-    notes = Notes()
-    Race(study, dataset, engine, notes, train=train).run()
-    assert sorted(notes.numbers) == list(study.trials) == list(range(1, len(rates) + 1))
-    return [
-        (trial.status, trial.reason, trial.steps, trial.dev, trial.costs_sha256, trial.weights_sha256)
-        for trial in study.trials.values()
-    ]
-
-
 RATES = np.geomspace(0.001, 0.9, 16).tolist()
 
 
-class Deadly(Processes):
-    """Kills a worker right after having sent out some of the slices."""
-
-    def __init__(self, workers: int, after: set[int]) -> None:
-        super().__init__(workers)
-        self.after = after
-        self.sent = self.killed = 0
-
-    def submit(self, train, work):
-        future = super().submit(train, work)
-        self.sent += 1
-        if self.sent in self.after and (there := children(os.getpid())):
-            os.kill(there[-1], signal.SIGKILL)
-            self.killed += 1
-        return future
-
-
 @pytest.mark.parametrize("workers", [1, 2])
-def test_a_race_in_which_workers_are_killed_ends_as_any_other(moons, workers):
-    undisturbed = raced(Inline(), moons, RATES)
+def test_a_race_in_which_workers_are_killed_ends_as_any_other(moons, race, trainers, tmp_path, workers):
+    undisturbed = race(Inline(), moons, RATES)
     assert {status for status, *_ in undisturbed} == {"finished"}
-    engine = Deadly(workers, {2, 3, 5, 8, 13})
+    for life in range(6):
+        (tmp_path / str(life)).touch()
+    engine = Processes(workers)
     try:
-        assert raced(engine, moons, RATES) == undisturbed
+        assert race(engine, moons, RATES, partial(trainers.mortal, str(tmp_path))) == undisturbed
     finally:
         engine.close(now=True)
-    assert engine.killed >= 3
+    assert list(tmp_path.iterdir()) == []
 
 
 @pytest.mark.parametrize(
     ("name", "engine"), [("poisoned", Processes), ("hungry", Processes), ("hungry", Inline)]
 )
-def test_a_poison_trial_fails_alone(moons, trainers, name, engine):
+def test_a_poison_trial_fails_alone(moons, trainers, name, engine, race):
     rates = [*RATES[:5], trainers.POISON, *RATES[5:]]
-    expected = raced(Inline(), moons, rates)
+    expected = race(Inline(), moons, rates)
     expected[5] = ("failed", "worker died 3 times", 0, [], None, None)
     made = Processes(2) if engine is Processes else Inline()
     try:
-        assert raced(made, moons, rates, getattr(trainers, name)) == expected
+        assert race(made, moons, rates, getattr(trainers, name)) == expected
     finally:
         made.close(now=True)
 
 
-def killed_at_random(engine: Processes, every: float, over: threading.Event) -> int:
+def killed_at_random(children: Children, every: float, over: threading.Event) -> int:
     """Kill one worker after the other until it is over; how many."""
     rng, killed = random.Random(1), 0
     while not over.wait(every):
@@ -377,19 +232,19 @@ def killed_at_random(engine: Processes, every: float, over: threading.Event) -> 
 
 @pytest.mark.campaign
 @pytest.mark.timeout(900)
-def test_a_worker_killed_every_other_second_costs_no_trial(moons):
-    trials, epochs, every = (64, 2000, 2.0) if LONG_CAMPAIGN else (16, 200, 1.0)
-    rates = np.geomspace(0.001, 0.9, trials).tolist()
-    undisturbed = raced(Inline(), moons, rates, epochs=epochs)
+@pytest.mark.skipif(not LONG_CAMPAIGN, reason="minutes; PANDATUI_KILLS above 10 asks for it")
+def test_a_worker_killed_every_other_second_costs_no_trial(moons, race, children):
+    rates = np.geomspace(0.001, 0.9, 64).tolist()
+    undisturbed = race(Inline(), moons, rates, epochs=2000)
     engine, over = Processes(2), threading.Event()
     with ThreadPoolExecutor(1) as thread:
-        killed = thread.submit(killed_at_random, engine, every, over)
+        killed = thread.submit(killed_at_random, children, 2.0, over)
         try:
-            assert raced(engine, moons, rates, epochs=epochs) == undisturbed
+            assert race(engine, moons, rates, epochs=2000) == undisturbed
         finally:
             over.set()
             engine.close(now=True)
-        assert killed.result() >= 2
+        assert killed.result() >= 5
 
 
 # -- whoever starts them -------------------------------------------------------------------------------------
@@ -453,7 +308,7 @@ def program():
 
 
 @pytest.mark.parametrize("end", [signal.SIGKILL, signal.SIGTERM, signal.SIGHUP])
-def test_a_parent_that_is_killed_leaves_no_worker(program, begun, end):
+def test_a_parent_that_is_killed_leaves_no_worker(program, begun, end, children):
     path, begun_by = begun
     parent = program(ENDLESS, path)
     pids = begun_by(2)
