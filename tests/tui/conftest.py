@@ -131,7 +131,12 @@ def stage(folder: Path, dataset: Callable[..., Dataset]) -> Callable[..., Any]:
         **settings: Any,
     ) -> AsyncIterator[Stage]:
         made = dataset(61) if data is None else data
-        plain: dict[str, Any] = {"data": "made", "standardise": "none", "hidden": (5, 4), "batch_size": 4}
+        plain: dict[str, Any] = {
+            "data": made.source,
+            "standardise": "none",
+            "hidden": (5, 4),
+            "batch_size": 4,
+        }
         config = RunConfig(**(plain | {"epochs": 4} | settings))
         options = RunOptions() if lesson else RunOptions(data="made")
         app = PandaApp(Start(folder, options, config, made, name="made-run", pace=pace, **(start or {})))

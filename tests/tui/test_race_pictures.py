@@ -74,9 +74,7 @@ def test_a_curve_is_drawn_from_the_first_epoch_to_its_last(view: RaceView) -> No
     assert shown[-1].split() == ["1", "2", "4", "6"]
 
 
-def test_curves_keep_what_has_not_changed(
-    study: Callable[..., Study], ended: Callable[..., None]
-) -> None:
+def test_curves_keep_what_has_not_changed(study: Callable[..., Study], ended: Callable[..., None]) -> None:
     made = study()
     made.begin_round()
     ended(made.trials[1], [1.0, 0.1], "training")
@@ -160,9 +158,7 @@ def test_goodness_is_the_weighted_mean_of_the_trials_around() -> None:
     assert found is not None
     for row, column in ((2, 2), (2, 3), (1, 2)):
         x, y = column / 10, 1 - row / 4
-        weights = [
-            math.exp(-0.5 * (((x - px) / 0.07) ** 2 + ((y - 0.5) / 0.07) ** 2)) for px in (0.2, 0.8)
-        ]
+        weights = [math.exp(-0.5 * (((x - px) / 0.07) ** 2 + ((y - 0.5) / 0.07) ** 2)) for px in (0.2, 0.8)]
         expected = (weights[0] * 1 + weights[1] * 0) / (sum(weights) + 0.6)
         assert found[row, column] == pytest.approx(expected, abs=1e-12)
     assert found[2, 8] == pytest.approx(0, abs=1e-6)  # the worse half casts none
@@ -170,8 +166,12 @@ def test_goodness_is_the_weighted_mean_of_the_trials_around() -> None:
 
 
 def test_a_box_spans_what_it_spans_of_the_first_space() -> None:
-    first = Space((Dimension("learning_rate", "log", 1e-3, 10.0), Dimension("units", "choice", choices=(8, 16, 32, 64))))
-    box = Space((Dimension("learning_rate", "log", 0.01, 1.0), Dimension("units", "choice", choices=(16, 32))))
+    first = Space(
+        (Dimension("learning_rate", "log", 1e-3, 10.0), Dimension("units", "choice", choices=(8, 16, 32, 64)))
+    )
+    box = Space(
+        (Dimension("learning_rate", "log", 0.01, 1.0), Dimension("units", "choice", choices=(16, 32)))
+    )
     assert span(first, box, "learning_rate") == pytest.approx((0.25, 0.75))
     assert span(first, box, "units") == pytest.approx((0.25, 0.75))
     assert span(first, first, "units") == (0.0, 1.0)

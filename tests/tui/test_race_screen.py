@@ -134,6 +134,8 @@ async def test_the_next_round_asks_while_one_trains(race: Any, held_engine: Any)
         await s.press("ctrl+r")
         await s.says("Round 1 has 6 trials to go. Stop them and begin round")
         await s.press("enter")
+        await s.until(lambda: view(s).standing == 0)
+        held_engine.let_go()  # what was out comes back for nothing
         await s.until(lambda: len(view(s).boxes) == 2)
 
 
@@ -153,6 +155,8 @@ async def test_an_edited_box_is_checked_and_the_next_round_samples_it(race: Any,
         await s.says("round 2 will look in this box")
         await s.until(lambda: view(s).proposed["learning_rate"].ends == (0.2, 0.3))
         await s.press("ctrl+r", "enter")
+        await s.until(lambda: view(s).standing == 0)
+        held_engine.let_go()
         await s.until(lambda: len(view(s).boxes) == 2)
         assert all(0.2 <= e.values["learning_rate"] <= 0.3 for e in view(s).trials[6:])
 
@@ -166,9 +170,7 @@ async def test_tab_turns_to_other_knobs(race: Any) -> None:
         await s.says("where: decay across, λ up")
 
 
-async def test_back_to_the_watch_screen_where_the_head_tells_of_the_race(
-    race: Any, held_engine: Any
-) -> None:
+async def test_back_to_the_watch_screen_where_the_head_tells_of_the_race(race: Any, held_engine: Any) -> None:
     async with race() as s:
         await s.press("escape")
         await s.says("epoch 0/4", "race 0/12")
@@ -210,14 +212,12 @@ async def test_what_keeps_the_study_from_being_saved_is_on_the_screen(race: Any,
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 12), (20, 6)])
 @pytest.mark.parametrize("ascii_only", [False, True])
-async def test_at_every_size(
-    race: Any, held_engine: Any, size: tuple[int, int], ascii_only: bool
-) -> None:
+async def test_at_every_size(race: Any, held_engine: Any, size: tuple[int, int], ascii_only: bool) -> None:
     async with race(start={"ascii_only": ascii_only}) as s:
         await finish_round_two(s, held_engine)
         await s.pilot.resize_terminal(*size)
-        look(s)
-        await s.until(lambda: "done" in s.screen().splitlines()[0])
+        await s.until(lambda: len(s.screen().splitlines()[0]) == size[0])
+        await s.until(lambda: look(s) or "done" in s.screen().splitlines()[0])
         screen = s.screen().splitlines()
         assert [len(line) for line in screen] == [size[0]] * size[1]
         assert not ascii_only or s.screen().isascii()
