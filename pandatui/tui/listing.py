@@ -1,27 +1,33 @@
 """The list of sessions and studies in words, as pure functions: rows, the filter, the preview, the keys."""
 
+from collections.abc import Iterable
+
 import numpy as np
+from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
 from pandatui.search.records import StudyRecord, TrialRecord
 from pandatui.search.shelf import StoredStudy
 from pandatui.sessions import Session
-from pandatui.sessions.schema import Parent, from_number
+from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import Stored
 from pandatui.training.words import cost, plural
 from pandatui.tui.plotting import sparkline
-from pandatui.tui.record_wording import event_lines, settings_lines, summary_line
+from pandatui.tui.record_wording import event_lines, lineage, settings_lines, summary_line
 from pandatui.tui.wording import MUTED, About
 
-COLUMNS = ("name", "when", "data", "status", "dev", "right", "nudges", "epochs")
+COLUMNS = (
+    "name", "when, UTC", "data", "status", "dev", "right", "nudges",
+    "branch of", "epochs", "steps", "network",
+)  # fmt: skip
 
 
-def row_of(stored: Stored) -> tuple[str, ...]:
-    """One line of the table, cleaned; `dev` and `right` are the best of the run."""
+def row_of(stored: Stored, names: dict[str, str]) -> tuple[str, ...]:
+    """One line of the table, cleaned; `dev` and `right` are the best of the run. `names`: as in `lineage`."""
     s = stored.session
     if s is None:
-        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "")
+        return (plain(stored.path.stem, 30), "", "", "unreadable", *[""] * (len(COLUMNS) - 4))
     best, right = s.result.best_dev_cost, s.result.best_dev_accuracy
     nudges = len({e.nudge for e in s.events if e.kind == "nudge"})
     return (
@@ -32,8 +38,23 @@ def row_of(stored: Stored) -> tuple[str, ...]:
         cost(from_number(best)) if best is not None else "",
         f"{from_number(right):.1%}" if right is not None else "",
         str(nudges or ""),
+        lineage(s.parent, names) if s.parent is not None else "",
         str(s.epochs),
+        f"{s.steps:,}",
+        network_of(s),
     )
+
+
+def widths_of(rows: Iterable[tuple[str, ...]], room: int) -> dict[int, int]:
+    """Column → width: of those that say anything, as many as there is room for, the first first."""
+    columns = list(zip(COLUMNS, *rows, strict=True))
+    widths: dict[int, int] = {}
+    for i, (name, *cells) in enumerate(columns):
+        width = max(map(cell_len, (name, *cells)))
+        if (i < 2 or any(cells)) and (i == 0 or width + 2 <= room):
+            widths[i] = width
+            room -= width + 2
+    return widths
 
 
 def words_of(stored: Stored) -> str:
@@ -48,17 +69,17 @@ def row_of_study(stored: StoredStudy) -> tuple[str, ...]:
     """One line of the table for a study, cleaned; `dev` and `right` are the best trial's at its end."""
     found, name = stored.study, plain(stored.name, 30)
     if found is None:
-        return (name, "", "", "unreadable", "", "", "", "")
-    best = best_of(found)
+        return (name, "", "", "unreadable", *[""] * (len(COLUMNS) - 4))
+    best, ended = best_of(found), sum(trial.status != "waiting" for trial in found.trials)
     return (
         name,
         plain(found.created[5:16].replace("T", " "), 11),
         plain(found.data.name, 16),
-        stored.status,
+        f"study, {stored.status}",
         cost(from_number(best.dev_cost)) if best is not None else "",
         f"{from_number(best.dev_accuracy):.1%}" if best is not None else "",
-        "",
-        f"{sum(trial.status != 'waiting' for trial in found.trials):,} trials",
+        *[""] * (len(COLUMNS) - 7),
+        plural(ended, "trial"),
     )
 
 
@@ -105,22 +126,12 @@ def network_of(s: Session) -> str:
     return plain(f"{about.network} {about.optimizer}", 80)
 
 
-def lineage(parent: Parent, names: dict[str, str]) -> str:
-    """brave-otter@412, or the trial that it was; `names` are those that ids have now."""
-    if parent.study is not None:
-        return f"{plain(parent.study, 30)} trial {parent.trial}"
-    recorded = plain(parent.name or parent.id or "unknown", 30)
-    now = plain(names.get(parent.id or "", recorded), 30)
-    was = f" (then {recorded})" if now != recorded and parent.name else ""
-    return f"{now}@{parent.step or 0:,}{was}"
-
-
 def preview_lines(
-    session: Session, names: dict[str, str], width: int, *, tall: bool, unicode: bool
+    session: Session, status: str, names: dict[str, str], width: int, *, tall: bool, unicode: bool
 ) -> list[Content]:
     """A session at a glance, `width` columns wide; without its settings, newest first, unless `tall`."""
     values = np.array([from_number(v) for v in session.curves.dev_cost.first])
-    lines = [summary_line(session)]
+    lines = [summary_line(session, status)]
     if session.parent is not None:
         lines.append(Content.assemble(("branch of ", MUTED), (lineage(session.parent, names), "$accent")))
     lines.append(Content.assemble(("network ", MUTED), network_of(session)))

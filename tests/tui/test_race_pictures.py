@@ -1,4 +1,4 @@
-"""The pictures of the race screen: dots where the lines are, points where the settings are, a steady board."""
+"""The race screen's pictures: dots where the lines are, points where the settings are, a steady board."""
 
 from __future__ import annotations
 

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -33,6 +32,7 @@ from pandatui.tui.listing import (
     row_of,
     row_of_study,
     study_preview,
+    widths_of,
     words_of,
     words_of_study,
 )
@@ -100,8 +100,7 @@ class SessionsScreen(Screen[None]):
         self._read()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show_foot)
-        self.call_after_refresh(self._show_preview)
+        self.call_after_refresh(self._fill_again)
 
     def _show_foot(self) -> None:
         if self.is_attached:
@@ -129,7 +128,7 @@ class SessionsScreen(Screen[None]):
         sessions = [each.session for each in reversed(found) if isinstance(each, Stored)]
         self._names = {each.id: each.name for each in sessions if each is not None}
         rows = {
-            key: row_of(stored) if isinstance(stored, Stored) else row_of_study(stored)
+            key: row_of(stored, self._names) if isinstance(stored, Stored) else row_of_study(stored)
             for key, stored in self._found.items()
         }
         if self._ascii:
@@ -137,9 +136,6 @@ class SessionsScreen(Screen[None]):
         self._rows = rows
         table = self.query_one(DataTable)
         at = table.cursor_row
-        table.clear(columns=True)
-        for name, *cells in zip(COLUMNS, *rows.values(), strict=True):
-            table.add_column(name, key=name, width=max(map(cell_len, (name, *cells))))
         self._fill(choose, at)
         if first and not self.query_one("#filter").has_focus:
             table.focus()
@@ -149,9 +145,12 @@ class SessionsScreen(Screen[None]):
         wanted = self.query_one("#filter", Input).value.casefold().split()
         keys = [key for key, each in self._found.items() if all(word in _words_of(each) for word in wanted)]
         table = self.query_one(DataTable)
-        table.clear()
+        table.clear(columns=True)
+        widths = widths_of(self._rows.values(), table.size.width)
+        for i, width in widths.items():
+            table.add_column(COLUMNS[i], key=COLUMNS[i], width=width)
         for key in keys:
-            table.add_row(*map(Text, self._rows[key]), key=key)
+            table.add_row(*(Text(self._rows[key][i]) for i in widths), key=key)
         if keys:
             table.move_cursor(row=keys.index(choose) if choose in keys else min(at, len(keys) - 1))
         where = plain(str(self._store.folder), 80)
@@ -188,9 +187,15 @@ class SessionsScreen(Screen[None]):
         elif stored.session is None:
             preview.show([Content.styled(plain(stored.problem, 500), "$error")])
         else:
-            width, tall = max(10, preview.size.width), self.has_class("-wide")
             preview.show(
-                preview_lines(stored.session, self._names, width, tall=tall, unicode=not self._ascii)
+                preview_lines(
+                    stored.session,
+                    stored.status,
+                    self._names,
+                    max(10, preview.size.width),
+                    tall=self.has_class("-wide"),
+                    unicode=not self._ascii,
+                )
             )
 
     def on_data_table_row_selected(self) -> None:
@@ -209,8 +214,15 @@ class SessionsScreen(Screen[None]):
         self._show_foot()
 
     def on_input_changed(self) -> None:
-        stored = self._chosen()
-        self._fill(str(stored.path) if stored is not None else "")
+        self._fill_again()
+
+    def _fill_again(self) -> None:
+        """The same with another filter, or in other room."""
+        if self.is_attached and self._found:
+            stored = self._chosen()
+            self._fill(str(stored.path) if stored is not None else "")
+        elif self.is_attached:
+            self._show_foot()
 
     def on_input_submitted(self) -> None:
         self.action_to_list()
