@@ -1,7 +1,7 @@
 """Make the README's pictures from the running app: `python docs/make_pictures.py`, and with `--race`.
 
-It plays the first lesson with real keys at two epochs a second and takes what is on the screen at epoch 23; of
-the race, one of sixty trials on the digits, what is there when all have ended.
+It plays the first lesson with real keys at two epochs a second and takes what is on the screen at epoch 23;
+the race is one of sixty trials on the digits, taken when all have ended.
 """
 
 import argparse
