@@ -231,11 +231,13 @@ class _Path:
         """As the run would say: a divergence that stands is always the last that happened to it."""
         if any(e.kind == "diverged" and e.undone_by is None for e in new.events):
             return "diverged"
-        target = new.config["epochs"]
-        for event in new.events:
-            if event.kind == "extend" and event.undone_by is None and event.epochs is not None:
-                target = event.epochs
-        return "finished" if new.epochs >= target else "running"
+        return "finished" if new.epochs >= total_of(new) else "running"
+
+
+def total_of(session: Session) -> int:
+    """The epochs that a session is to train in all, extensions that stand included."""
+    extended = [e.epochs for e in session.events if e.kind == "extend" and e.undone_by is None]
+    return next((epochs for epochs in reversed(extended) if epochs is not None), session.config["epochs"])
 
 
 def _cut_to(values: Values, steps: int, last: list[Number]) -> Values:
