@@ -1,8 +1,8 @@
 """The long run: `python -m benchmarks.long_run`. A run of 10 thousand steps against one of 10 million.
 
-The steps are not trained but put on record: what is measured is what the record costs. Rows: memory of the curves,
-a redraw of the watch screen's picture (whole, zoomed in, scrubbed), the session file (size, encode, write, read),
-1,000 sessions listed.
+The steps are not trained but put on record: what is measured is what the record costs. Rows: memory of the
+curves, a redraw of the watch screen's picture (whole, zoomed in, scrubbed), the session file (size, encode,
+write, read), 1,000 sessions listed.
 """
 
 import argparse
@@ -73,7 +73,7 @@ def milliseconds(work: Callable[[], object], repeats: int = 15) -> float:
 
 
 def redraws(run: Run) -> tuple[float, float, float]:
-    """Milliseconds for a whole picture of 120×40: all of it, zoomed to the middle, and with the cursor far back."""
+    """Milliseconds for a picture of 118×30: the whole run, its middle, and with the cursor far back."""
 
     def drawn(first: float, last: float | None, at: Look) -> Callable[[], object]:
         return lambda: draw(chart_of(look(run, View(first, last, 236)), at), 118, 30, PALETTE, unicode=True)
@@ -137,9 +137,8 @@ def main(arguments: list[str] | None = None) -> None:
     began = time.process_time()
     run = long_run(given.steps)
     print(f"{given.steps:,} steps put on record in {time.process_time() - began:.1f} s")
-    print(
-        f"curves       {size_of(run.history, set()) / 1e6:.1f} MB, of the short run {size_of(short.history, set()) / 1e6:.1f}"
-    )
+    size, its = (size_of(each.history, set()) / 1e6 for each in (run, short))
+    print(f"curves       {size:.1f} MB, of the short run {its:.1f}")
     print(f"peak         {(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) / 1024:.0f} MiB more")
     for name, ours, its in zip(("whole", "zoomed", "scrubbed"), redraws(run), redraws(short), strict=True):
         print(f"redraw       {name}: {ours:.1f} ms, {ours / its:.2f} of the short run's")

@@ -241,7 +241,7 @@ def _check_size(raw: bytes, noun: str, limits: Mapping[bytes, int]) -> None:
 
 
 def _has_endless(raw: bytes) -> bool:
-    """Whether so many digits follow each other; such a row covers a byte whose place is a multiple of that."""
+    """Whether 1,000 digits follow each other; such a row covers a place that is a multiple of 1,000."""
     for place in range(0, len(raw), _MOST_DIGITS):
         if 48 <= raw[place] <= 57:
             before = raw[max(0, place - _MOST_DIGITS) : place]
