@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
-from pandatui.sessions import Recorder, Session, SessionError, Store
+from pandatui.sessions import Recorder, Session, SessionError
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.record import Identity
@@ -32,6 +32,8 @@ from pandatui.training.words import sentence
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
+from pandatui.tui.racing import Racing
+from pandatui.tui.racing_app import RacingApp
 from pandatui.tui.record_wording import standing
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
@@ -62,7 +64,7 @@ class Start:
     ascii_only: bool = False
 
 
-class PandaApp(App[None]):
+class PandaApp(RacingApp):
     """`farewell` is what to say on stderr once the terminal is the person's again."""
 
     TITLE = "pandatui"
@@ -74,12 +76,11 @@ class PandaApp(App[None]):
     ]
 
     def __init__(self, start: Start) -> None:
-        super().__init__()
+        super().__init__(
+            start.folder, ascii_only=start.ascii_only or not terminal_has_utf8(), pace=start.pace
+        )
         self._start = start
-        self.ascii_only = start.ascii_only or not terminal_has_utf8()
-        self.store = Store(start.folder)
         self.live: Live | None = None
-        self.farewell: list[str] = []
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
 
@@ -136,7 +137,14 @@ class PandaApp(App[None]):
 
     def _watch(self, live: Live, words: str = "") -> None:
         self.live = live
-        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words)
+        sha256 = live.driver.ask(lambda run: run.dataset.sha256).result()
+
+        def race() -> Racing | None:
+            """The race that speaks of the same data."""
+            racing = self.racing
+            return racing if racing is not None and racing.data_sha256 == sha256 else None
+
+        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words, race=race)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(watch)
@@ -190,6 +198,26 @@ class PandaApp(App[None]):
             return
         notes = (f"branched from {session.name} at step {step:,}",)
         self.post_message(RunReady(driver, recorder, notes))
+
+    def on_watch_screen_batch_wanted(self, message: WatchScreen.BatchWanted) -> None:
+        """Race it, or put it into the session's queue: `pandatui batch` runs what is there."""
+        live, batch = self.live, message.batch
+        if live is None:
+            return
+        if batch.now and not self.race_goes_on:
+            self.say("the race is getting ready")
+            self.begin_race(batch.spec, f"race of {live.about.name}")
+            return
+        live.recorder.queue({"spec": batch.spec.to_plain()})
+        why = "a race goes on: " if batch.now else ""
+        self.say(f"{why}queued for later, run by pandatui batch {live.about.name}")
+
+    def say(self, words: str) -> None:
+        watch = next((each for each in self.screen_stack if isinstance(each, WatchScreen)), None)
+        if watch is not None and watch.is_current:
+            watch.say(words)
+        else:
+            super().say(words)
 
     def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
         self.branch(message.step)
@@ -264,6 +292,7 @@ class PandaApp(App[None]):
         """Save and leave with this exit status."""
         failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
+        self.end_race()
         if failure is not None:
             code = USAGE if isinstance(failure, DataError) else INTERNAL
         self.exit(return_code=code)
@@ -327,6 +356,7 @@ def run_app(start: Start) -> int:
         app.run()
     finally:
         app.end_live()
+        app.end_race()
     crashed = app.return_code == 1
     for line in app.farewell:
         print(plain(line, 1000), file=sys.stderr)

@@ -52,7 +52,7 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
         keys += wide if width >= 120 else [("a/A b/B d/D", "turn")]  # the panel or the line above names them
         keys += undo_keys(s, width)
         keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
-        keys += [("ctrl+n", "new run")] if width >= 100 else []
+        keys += [("c", "queue batch")] if width >= 100 else []
     keys += [("?", "help"), ("q", "quit")]
     return keys_line(keys, width)
 

@@ -83,8 +83,8 @@ def pace_words(s: Snapshot) -> str:
     return f"full pace, {s.steps_per_second:,.0f} steps/s" if s.steps_per_second else "full pace"
 
 
-def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Content:
-    """The top line; the further right, the sooner it is left out."""
+def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: str = "") -> Content:
+    """The top line; the further right, the sooner it is left out. `mark`: of what goes on besides."""
     sign, style = state_words(s)
     place = f"epoch {s.epoch}/{s.target_epochs}"
     left: list[tuple[str, str]] = []
@@ -96,19 +96,23 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     right = [(sign, style), (f" · {place}" if width >= 60 else f" {place}", "")]
     if width >= 100:
         right += [(f" · {words}", MUTED) for words in (pace_words(s), duration(s.seconds)) if words]
-    elif width >= 70 and s.pace is not None and s.training:
+    elif width >= 70 and s.pace is not None and s.training and not mark:
         right.append((f" · {pace_of(s.pace)}", MUTED))
     if width < 100 and not math.isnan(s.dev_cost):
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
+    kept = 2
+    if mark and width >= 60 and not problem:
+        right.insert(kept, (f" · {mark}", "bold $secondary"))
+        kept += 1
 
     def used() -> int:
         return sum(cell_len(text) for text, _ in (*left, *right)) + 1
 
-    while width >= 100 and used() >= width and max(len(right), len(details)) > 2:  # whole or not at all
-        if len(right) > 2:  # how long it ran, then its pace
+    while width >= 100 and used() >= width and max(len(right) - kept, len(details) - 2) > 0:  # whole or not
+        if len(right) > kept:  # how long it ran, then its pace
             right.pop()
         else:  # the optimizer, then the network
             details.pop()

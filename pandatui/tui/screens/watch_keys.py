@@ -82,6 +82,8 @@ WATCH_KEYS = [
     _key("z", "zoom(True)", "zoom in", "Around the cursor, or now; the mouse wheel too", CURVE, "zoom-in"),
     _key("Z", "zoom(False)", "zoom out", "Until the whole run is shown", CURVE, "zoom-out"),
     _key("y", "copy", "copy the reading", "To the terminal's clipboard", CURVE, "copy"),
+    _key("c", "queue_batch", "queue a batch", "A race around these settings, now or later", APP, "batch"),
+    _key("C", "app.race", "the race", "Every trial at once; this session goes on", APP, "race"),
     _key("n", "note", "note", "A line of your own on the record", APP, "note"),
     _key("ctrl+n", "app.new_run", "new run", "Stops and saves this one", APP, "new"),
     _key("ctrl+o", "app.sessions", "sessions", "Look at recorded ones; this one goes on", APP, "sessions"),
@@ -108,4 +110,6 @@ Each press is in use from the very next mini-batch and is marked on the curve.
 
 Nothing is final: `u` goes back to the instant before the last nudge, `U` takes that back. Walk the cursor
 along the curve and press `enter` to go back to any step.
+
+`c` races many trials around these settings while this one goes on; `C` shows them.
 """
