@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pandatui.training.companions import CompanionLook
 from pandatui.training.events import Event, Gesture, gestures, last_gesture
 from pandatui.training.history import Floats
 from pandatui.training.run import Run
@@ -61,6 +62,7 @@ class Snapshot:
     seconds: float = 0.0
     pace: float | None = None
     steps_per_second: float = 0.0
+    companions: tuple[CompanionLook, ...] = ()
 
     @property
     def training(self) -> bool:

@@ -148,13 +148,17 @@ class Timeline:
 
     def seek(self, run: "Run", steps: int, last_event: int) -> None:
         """Restore the nearest state on the way to `steps` and train forward, nudges on record included."""
+        run.restore(self.nearest(steps, last_event))
+        run.train_again(steps, last_event)
+
+    def nearest(self, steps: int, last_event: int) -> "RunState":
+        """The last state within reach that is on the way to `steps` with the events up to `last_event`."""
         nearest = self._start
         for kept in self._kept:
             state = kept.state
             if state.steps <= steps and state.last_event <= last_event and state.steps >= nearest.steps:
                 nearest = state
-        run.restore(nearest)
-        run.train_again(steps, last_event)
+        return nearest
 
     def take_back(self, run: "Run", left: Abandoned) -> None:
         """Bring a stretch back: its costs and its last state; where costs are gone, train it again."""
