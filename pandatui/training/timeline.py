@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pandatui.training.distributions import Counts
 from pandatui.training.history import Floats
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Abandoned:
     costs: Floats
     dev: Floats
     rates: Floats
+    distributions: Sequence[tuple[int, Counts]] = ()
 
     @property
     def whole(self) -> bool:
@@ -139,10 +141,11 @@ class Timeline:
             ],
             axis=1,
         ).copy()
-        rates = run.rates.since(steps)
+        rates, epoch, distributions = run.rates.since(steps), run.epoch, run.distributions.since(0)
         self.seek(run, steps, last_event)
         self._drop_after(steps, last_event)
-        left = Abandoned(by_event, run.state(), end, costs, dev, rates)
+        gone = [each for each in distributions if run.epoch < each[0] <= epoch]
+        left = Abandoned(by_event, run.state(), end, costs, dev, rates, gone)
         self.abandoned = [*self.abandoned[-MOST_ABANDONED + 1 :], left]
         self.redoable.append(left)
 
@@ -167,6 +170,8 @@ class Timeline:
             run.history.extend(left.costs, left.dev)
             for step, rate in left.rates:
                 run.rates.set(int(step), float(rate))
+            for epoch, counts in left.distributions:
+                run.distributions.add(epoch, counts)
             run.restore(left.end)
         else:
             run.train_again(left.end.steps, left.end.last_event)
