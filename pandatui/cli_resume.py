@@ -5,7 +5,7 @@ from typing import Any
 
 import click
 
-from pandatui.cli_sessions import as_json_option, of_session, store_of
+from pandatui.cli_sessions import as_json_option, data_option, of_session, store_of
 
 NOT_TO_BE_RERUN, DIVERGED = 5, 6
 
@@ -13,7 +13,7 @@ NOT_TO_BE_RERUN, DIVERGED = 5, 6
 @click.command()
 @of_session
 @click.option("--epochs", type=click.IntRange(min=1), metavar="TOTAL", help="Train up to this epoch.")
-@click.option("--data", metavar="FILE", help="Its data, where they have moved.")
+@data_option("Its data, where they have moved.")
 @click.option("--headless", is_flag=True, help="Without a screen.")
 @as_json_option
 def resume(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
@@ -25,6 +25,7 @@ def resume(session: str | None, sessions: str | None, as_json: bool, **options: 
     from pandatui.sessions.replay import RerunError, config_of
     from pandatui.sessions.resume import recovered
     from pandatui.sessions.resume import resume as made_ready
+    from pandatui.sessions.store import look
 
     headless = options["headless"] or as_json
     if not headless and not (sys.stdin.isatty() and sys.stderr.isatty()):
@@ -32,9 +33,9 @@ def resume(session: str | None, sessions: str | None, as_json: bool, **options: 
     store = store_of(sessions)
     path = store.find(session)
     if headless and options["epochs"] is None:
-        before = recovered(path)
-        if before.status in ("finished", "diverged"):
-            sys.exit(report.finished(before, str(path), as_json=as_json))
+        before = look(path)
+        if before.session is not None and before.status in ("finished", "diverged"):
+            sys.exit(report.finished(before.session, str(path), as_json=as_json))
     try:
         pace = None if headless else _pace(config_of(recovered(path)))
         ready = made_ready(

@@ -39,6 +39,19 @@ def as_json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")(command)
 
 
+def data_option(words: str) -> Callable[[F], F]:
+    """--data FILE, which must be there: a path that a person typed wrongly is bad usage."""
+    return click.option("--data", metavar="FILE", callback=_there, help=words)
+
+
+def _there(_: click.Context, __: click.Parameter, data: str | None) -> str | None:
+    from pandatui.data import BUILT_IN
+
+    if data is not None and data not in BUILT_IN and not Path(data).exists():
+        raise click.UsageError(f"--data {data!r}: expected a file or a folder, found none there")
+    return data
+
+
 def store_of(option: str | None) -> "Store":
     from pandatui.sessions import Store
 
@@ -90,7 +103,7 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
 @click.option("--verify", is_flag=True, help="Train it again and compare every cost and the weights.")
 @click.option("--without", metavar="N|all", multiple=True, help="Train it again without nudge N; repeatable.")
 @click.option("--until", metavar="STEP", type=click.IntRange(min=1), help="Train it again up to a step.")
-@click.option("--data", metavar="FILE", help="Its data, where they have moved.")
+@data_option("Its data, where they have moved.")
 @click.option("--accept-edited", is_flag=True, help="Also when the file is not as it was written.")
 @as_json_option
 def replay(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
@@ -127,7 +140,7 @@ def replay(session: str | None, sessions: str | None, as_json: bool, **options: 
     help="Curves and events; everything; a picture; a text; a schedule for train --nudges; the network.",
 )
 @click.option("--at", metavar="best|last|STEP", default="last", help="Of npz: the network when. [last]")
-@click.option("--data", metavar="FILE", help="Of npz: the session's data, where they have moved.")
+@data_option("Of npz: the session's data, where they have moved.")
 @click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
 def export(session: str | None, sessions: str | None, output: str | None, **options: Any) -> None:
     """Hand a session on. SESSION is a path or a name. [the newest]
@@ -146,7 +159,7 @@ def export(session: str | None, sessions: str | None, output: str | None, **opti
 @click.argument("session")
 @click.argument("file")
 @_in_folder
-@click.option("--data", metavar="FILE", help="The session's data, where they have moved.")
+@data_option("The session's data, where they have moved.")
 @click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
 def predict(session: str, file: str, sessions: str | None, output: str | None, data: str | None) -> None:
     """Use a session's network, trained again: the label and the probabilities of each row of FILE, as CSV."""

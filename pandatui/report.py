@@ -123,6 +123,8 @@ def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) ->
         for each in heard:
             signal.signal(each, stop)
         driver.subscribe(hear)
+        if not driver.ask(lambda run: run.ready).result():
+            done.set()  # one that was killed when it had finished: there is its end to be saved, and no more
         recorder.start()
         driver.start()
         _follow(driver, recorder, lambda: bool(caught) or done.wait(_TICK), messages, every)

@@ -271,7 +271,23 @@ def test_verify_with_other_data_is_5(pandatui_, kept, folder, tmp_path):
     status, _, err = pandatui_("replay", "--verify", "--data", table)
     assert status == 5
     assert "other data" in err
-    assert pandatui_("replay", "--verify", "--data", "nowhere.csv")[0] == 5
+
+
+@pytest.mark.parametrize(
+    "asked",
+    [
+        ("replay", "--verify"),
+        ("replay", "--until", "2"),
+        ("resume", "--headless"),
+        ("export", "--format", "npz"),
+    ],
+)
+def test_a_data_file_that_is_not_there_is_bad_usage(pandatui_, kept, asked):
+    kept()
+    status, out, err = pandatui_(*asked, "--data", "nowhere.csv")
+    assert (status, out) == (2, "")
+    assert err == "pandatui: --data 'nowhere.csv': expected a file or a folder, found none there\n"
+    assert pandatui_(*asked, "--data", "xor")[0] == 0
 
 
 def test_a_path_on_record_is_followed_for_our_own_sessions_alone(pandatui_, kept, folder, tmp_path):

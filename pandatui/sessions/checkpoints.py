@@ -1,11 +1,9 @@
 """Checkpoints, `NAME.checkpoints/STEP.npz`: states of a run on disk, so that going on need not train again.
 
 They are the states that the run's timeline keeps, and its end; each is written once, whole, never a pickle.
-It serves only if of the path that stands: arrays as the network has them, nudges and costs as on record.
-Any other is passed over, and what it would have saved is trained again.
+Costs are in the session's file; a checkpoint has those alone that a long session's file thins out.
 """
 
-import hashlib
 import io
 import json
 import struct
@@ -13,18 +11,17 @@ import tokenize
 import zipfile
 import zlib
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
-from pandatui.sessions.schema import Session, from_number
 from pandatui.sessions.store import write_whole
 from pandatui.training import Run
 from pandatui.training.batches import BatchesState
 from pandatui.training.events import Event
-from pandatui.training.history import CHAIN_BLOCK, History, HistoryState
+from pandatui.training.history import CHAIN_BLOCK, Floats, History, HistoryState, chained
 from pandatui.training.state import RunState
 
 MOST_BYTES = 256 * 2**20
@@ -45,6 +42,7 @@ _PLAIN = (
     "worse_since",
 )
 _ARRAYS = ("parameters", "running", "first", "second")
+_RANK = {"stride": 0, "asked": 1, "best": 2, "end": 2}  # what goes first where there is no room for all
 _UNREADABLE = (
     *(zipfile.BadZipFile, ValueError, TypeError, KeyError, IndexError, EOFError, OSError, OverflowError),
     *(RuntimeError, SyntaxError, MemoryError, struct.error, zlib.error, tokenize.TokenError),
@@ -59,12 +57,27 @@ class CheckpointError(ValueError):
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Checkpoint:
-    """A state with what ties it to its record: the nudges behind it, the chain of its costs, its rates."""
+    """A state with what ties it to its record: the nudges behind it, the chain of its costs, its rates.
+
+    `why` it is kept: "stride", "asked", "best" or "end".
+    """
 
     state: RunState
     applied: tuple[int, ...]
     chain: str
     rates: np.ndarray
+    why: str
+
+    @property
+    def size(self) -> int:
+        """Bytes in a file, about."""
+        arrays = (*(getattr(self.state, name) for name in _ARRAYS), self.rates)
+        return int(sum(array.nbytes for array in arrays)) + self.costs + 8192
+
+    @property
+    def costs(self) -> int:
+        """Bytes of costs and dev points that it has with it."""
+        return sum(a.nbytes for a in (self.state.history.train_tail, *self.state.history.dev_tails))
 
 
 def folder_of(path: Path) -> Path:
@@ -77,32 +90,62 @@ def applied_by(events: Sequence[Event], last_event: int) -> tuple[int, ...]:
     return tuple(e.id for e in events[:last_event] if e.undone_by is None and e.kind in ("nudge", "extend"))
 
 
-def chain_at(history: History, steps: int) -> str:
-    """`costs_sha256` as it was after so many steps; these costs must be among those kept in full."""
-    whole = steps // CHAIN_BLOCK
-    rest = history.train.part(whole * CHAIN_BLOCK, steps)
-    if not len(rest):
-        return history.links[whole].hex()
-    return hashlib.sha256(history.links[whole] + rest.astype("<f8").tobytes()).hexdigest()
+def chain_at(history: History, steps: int, tail: Floats) -> str:
+    """`costs_sha256` as it was after so many steps, of which these are the last costs.
+
+    Where they are too few, all must be among those that the history has in full.
+    """
+    start = history.link_before(steps)
+    behind = start - (steps - len(tail))
+    rest = tail[behind:] if behind >= 0 else history.train.part(start, steps)
+    return chained(history.links[start // CHAIN_BLOCK], rest).hex()
 
 
 def kept_by(run: Run) -> dict[int, Checkpoint]:
     """The states within reach and the present one, by step; of two at one step the one without the nudge."""
     found: dict[int, RunState] = {}
-    for state in (*run.timeline.states(), run.state()):
-        ended = state.steps == run.steps and run.status == "diverged"
-        if 0 < state.steps <= run.history.FULL_TRAIN and not ended:
-            found.setdefault(state.steps, state)
+    why: dict[int, str] = {}
+    ended = {"end": run.state()} if run.status != "diverged" else {}
+    for reason, state in (*((k.why, k.state) for k in run.timeline.kept), *ended.items()):
+        if 0 < state.steps < run.steps or (state.steps == run.steps and ended):
+            other = found.get(state.steps, state)
+            found[state.steps] = min(other, state, key=lambda each: each.last_event)
+            why[state.steps] = max(why.get(state.steps, reason), reason, key=_RANK.__getitem__)
     rates = np.stack(run.rates.arrays(), axis=1)
-    return {
+    kept = {
         steps: Checkpoint(
             state,
             applied_by(run.events, state.last_event),
-            chain_at(run.history, steps),
+            chain_at(run.history, steps, state.history.train_tail),
             rates[rates[:, 0] <= steps],
+            why[steps],
         )
         for steps, state in found.items()
     }
+    return _with_first_costs(run.history, kept)
+
+
+def _with_first_costs(history: History, kept: dict[int, Checkpoint]) -> dict[int, Checkpoint]:
+    """Those of a long run, of which the file has the first only: the last that needs the others has them.
+
+    So has all before it, as it is of one path with it.
+    """
+    steps = [n for n in kept if history.END_TRAIN < n <= history.FULL_TRAIN < history.steps]
+    if steps:
+        costs = history.train.first[history.END_TRAIN : max(steps)].copy()
+        kept[max(steps)] = _with_tails(kept[max(steps)], train_tail=costs)
+    epochs = {n: each.state.epoch for n, each in kept.items()}
+    steps = [n for n in kept if history.END_DEV < epochs[n] <= history.FULL_DEV < history.epochs]
+    if steps:
+        part = slice(history.END_DEV, epochs[max(steps)])
+        tails = tuple(series.first[part].copy() for series in history.dev_series())
+        kept[max(steps)] = _with_tails(kept[max(steps)], dev_tails=tails)
+    return kept
+
+
+def _with_tails(checkpoint: Checkpoint, **tails: Any) -> Checkpoint:
+    state = checkpoint.state
+    return replace(checkpoint, state=replace(state, history=replace(state.history, **tails)))
 
 
 # -- files ---------------------------------------------------------------------------------------------------
@@ -118,8 +161,13 @@ def encode(checkpoint: Checkpoint) -> bytes:
         "best": state.history.best,
         "applied": checkpoint.applied,
         "chain": checkpoint.chain,
+        "why": checkpoint.why,
     }
     arrays = {name: getattr(state, name) for name in _ARRAYS} | {"rates": checkpoint.rates}
+    arrays |= {
+        "train_tail": state.history.train_tail[:, None],
+        "dev_tails": np.stack(state.history.dev_tails, axis=1),
+    }
     target = io.BytesIO()
     with zipfile.ZipFile(target, "w", zipfile.ZIP_STORED) as archive:
         archive.writestr(zipfile.ZipInfo(_META), json.dumps(meta))  # no clock in the bytes
@@ -140,21 +188,26 @@ def decode(raw: bytes, run: Run) -> Checkpoint:
         with zipfile.ZipFile(io.BytesIO(raw)) as archive:
             meta = json.loads(_member(archive, _META, _MOST_META))
             arrays: dict[str, Any] = {name: _array(archive, name, getattr(own, name)) for name in _ARRAYS}
-            rates = _array(archive, "rates", np.empty((0, 2)), rows=True)
+            rates, train_tail, dev_tails = (
+                _array(archive, name, np.empty((0, width)), rows=True)
+                for name, width in (("rates", 2), ("train_tail", 1), ("dev_tails", 3))
+            )
         plain = {name: _like(meta[name], getattr(own, name), name) for name in _PLAIN}
         if any(_like(meta["knobs"][name], value, name) < 0 for name, value in own.knobs.items()):
             raise CheckpointError("knobs: expected numbers from 0")
         best = meta["best"]
         history = HistoryState(
             steps=plain["steps"],
-            train_tail=np.empty(0),
+            train_tail=train_tail[:, 0],
             epochs=_like(meta["epochs"], 0, "epochs"),
-            dev_tails=(np.empty(0),) * 3,
+            dev_tails=tuple(dev_tails.T.copy()),
             best=None if best is None else (int(best[0]), float(best[1]), float(best[2])),
         )
         batches = BatchesState(_like(meta["stream"], {}, "stream"), _like(meta["place"], 0, "place"))
         state = RunState(**plain, **arrays, batches=batches, history=history)
-        return Checkpoint(state, tuple(meta["applied"]), str(meta["chain"]), rates)
+        if meta["why"] not in _RANK:
+            raise CheckpointError(f"why: expected one of {', '.join(_RANK)}")
+        return Checkpoint(state, tuple(meta["applied"]), str(meta["chain"]), rates, meta["why"])
     except CheckpointError:
         raise
     except _UNREADABLE as error:
@@ -192,99 +245,45 @@ def _like(value: Any, own: Any, name: str) -> Any:
 
 
 class Checkpoints:
-    """The checkpoints of one session as the recorder keeps them: what the run keeps, and nothing else."""
+    """The checkpoints of one session as the recorder keeps them: what the run keeps, and nothing else.
+
+    Where there is no room for all, the stride's go first, then those asked for, the oldest first; the end and
+    the best dev cost always stay.
+    """
 
     def __init__(self, folder: Path) -> None:
         self._folder = folder
-        self._written: dict[int, RunState] = {}
+        self._written: dict[int, tuple[np.ndarray, int]] = {}
 
     def keep(self, wanted: dict[int, Checkpoint], *, at_most: int = MOST_AT_ONCE) -> None:
-        """Write what is new, up to so many bytes and the last step first; drop what is no longer wanted.
+        """Write what is new, up to so many bytes; drop what is no longer wanted, or has no room.
 
         Raises OSError.
         """
         self._folder.mkdir(exist_ok=True)
-        sizes = {n: sum(getattr(c.state, a).nbytes for a in _ARRAYS) + 8192 for n, c in wanted.items()}
-        fit = self._newest(sizes, MOST_BYTES)
+        fit = _fitting(wanted, MOST_BYTES)
         for path in self._folder.iterdir():
             stale = path.suffix == ".npz" and path.stem.isdecimal() and int(path.stem) not in fit
             if stale or (path.suffix == ".tmp" and path.name.startswith(".")):
                 path.unlink(missing_ok=True)
-        self._written = {n: state for n, state in self._written.items() if n in fit}
-        new = {n: sizes[n] for n in fit if self._written.get(n) is not wanted[n].state}
-        for steps in self._newest(new, max(at_most, *new.values()) if new else 0):
-            write_whole(self._folder / f"{steps}.npz", encode(wanted[steps]))
-            self._written[steps] = wanted[steps].state
-
-    @staticmethod
-    def _newest(sizes: dict[int, int], room: int) -> list[int]:
-        """The last steps that have room."""
-        fit = []
-        for steps in sorted(sizes, reverse=True):
-            room -= sizes[steps]
-            if room < 0:
-                break
-            fit.append(steps)
-        return fit
+        content = {n: (each.state.parameters, each.costs) for n, each in fit.items()}
+        self._written = {n: written for n, written in self._written.items() if n in fit}
+        new = {n: each for n, each in fit.items() if not _same(self._written.get(n), content[n])}
+        for steps, checkpoint in _fitting(new, at_most).items():
+            write_whole(self._folder / f"{steps}.npz", encode(checkpoint))
+            self._written[steps] = content[steps]
 
 
-# -- going on from one ---------------------------------------------------------------------------------------
+def _same(one: tuple[np.ndarray, int] | None, other: tuple[np.ndarray, int]) -> bool:
+    return one is not None and one[0] is other[0] and one[1] == other[1]
 
 
-def seek(session: Session, run: Run, events: Sequence[Event], folder: Path) -> bool:
-    """Take a fresh run, which has adopted the record, to its last checkpoint that serves; False if none does.
-
-    Costs and dev points are the record's. The earlier states come within reach again.
-    """
-    curves = session.curves
-    if curves.train.blocks is not None or curves.dev_cost.blocks is not None:
-        return False
-    costs = np.array([from_number(cost) for cost in curves.train.first])
-    if len(costs) != session.steps:
-        return False
-    columns = [
-        [from_number(v) for v in c.first] for c in (curves.dev_step, curves.dev_cost, curves.dev_accuracy)
-    ]
-    dev = np.array(columns).T.reshape(-1, 3)
-    history = History()
-    history.extend(costs, dev)
-    good = [found for found in _all_of(folder, run) if _serves(found, history, events)]
-    if not good:
-        return False
-    last = good[-1]
-    run.history.extend(costs[: last.state.steps], dev[dev[:, 0] <= last.state.steps])
-    for step, rate in last.rates:
-        run.rates.set(int(step), float(rate))
-    run.restore(last.state)
-    run.timeline.reach([found.state for found in good])
-    return True
-
-
-def _serves(found: Checkpoint, history: History, events: Sequence[Event]) -> bool:
-    """Whether it is a state of the path that stands."""
-    state = found.state
-    if not (0 < state.steps <= history.steps and 0 <= state.last_event <= len(events)):
-        return False
-    standing = [e for e in events if e.undone_by is None and e.kind in ("nudge", "extend")]
-    return (
-        found.applied == tuple(e.id for e in standing if e.id <= state.last_event)
-        and all(e.step <= state.steps + 1 for e in standing if e.id <= state.last_event)
-        and all(e.step > state.steps for e in standing if e.id > state.last_event)
-        and state.history.epochs == int((history.dev_step.part(0, history.epochs) <= state.steps).sum())
-        and state.epoch == state.history.epochs
-        and found.chain == chain_at(history, state.steps)
-    )
-
-
-def _all_of(folder: Path, run: Run) -> list[Checkpoint]:
-    """The readable ones, by step."""
-    found = []
-    for path in folder.glob("*.npz"):
-        if path.stem.isdecimal() and path.is_file() and path.stat().st_size <= MOST_BYTES:
-            try:
-                checkpoint = decode(path.read_bytes(), run)
-            except (CheckpointError, OSError):
-                continue
-            if checkpoint.state.steps == int(path.stem):
-                found.append(checkpoint)
-    return sorted(found, key=lambda each: each.state.steps)
+def _fitting(wanted: dict[int, Checkpoint], room: int) -> dict[int, Checkpoint]:
+    """Those that have room, what matters most and the last steps first; the end and the best have it."""
+    fit = {}
+    for steps in sorted(wanted, key=lambda n: (_RANK[wanted[n].why], n), reverse=True):
+        room -= wanted[steps].size
+        if room < 0 and _RANK[wanted[steps].why] < _RANK["best"]:
+            break
+        fit[steps] = wanted[steps]
+    return fit

@@ -96,7 +96,7 @@ class Journal:
         Atomically, by a new file that is locked before it takes the old one's place. Raises OSError.
         """
         rest = os.pread(self._descriptor, self.end - end, end)
-        temporary = self.path.parent / f".{self.path.stem[:40]}-{secrets.token_hex(8)}.tmp"
+        temporary = self.path.parent / f".{self.path.stem[:64]}-{secrets.token_hex(8)}.tmp"
         flags = os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_APPEND | os.O_CLOEXEC
         descriptor = os.open(temporary, flags, 0o666)
         try:

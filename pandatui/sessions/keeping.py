@@ -12,7 +12,7 @@ from pathlib import Path
 from pandatui.plain import plain
 from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.lock import is_at, locked
-from pandatui.sessions.recovery import journal_path
+from pandatui.sessions.recovery import journal_path, with_journal
 from pandatui.sessions.schema import EventRecord, Session, SessionError, decode, encode
 from pandatui.sessions.store import NameRefused, belongings, check_name, read, write_whole
 from pandatui.training.run import MAX_NOTE
@@ -116,7 +116,7 @@ def _closed(path: Path) -> Session:
     session, whole = read(path)
     if not whole:
         raise SessionError(f"{path.name!r} was edited: its integrity does not hold")
-    if session.status == "running":
+    if session.status == "running" or with_journal(session, path)[0] is not session:
         raise SessionError(f"{path.stem!r} has crashed: expected one that ended; go on with it first")
     return session
 

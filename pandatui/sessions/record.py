@@ -114,16 +114,16 @@ def _values(series: Series, full: int, end: int, size: int, links: list[str]) ->
     return Values(
         first=to_numbers(series.first[:end].tolist()),
         last=to_numbers(series.last(end).tolist()),
-        blocks=_blocks(series.blocks(size), size, links),
+        blocks=_blocks(series.blocks(size), size, links, series.grain),
     )
 
 
-def _blocks(rows: Floats, size: int, links: list[str]) -> Blocks:
-    """Blocks (n, 3) of min, mean, max for the file; pairs merge until there are at most 8,192.
+def _blocks(rows: Floats, size: int, links: list[str], grain: int) -> Blocks:
+    """Blocks (n, 3) of min, mean, max for the file; pairs merge until there are at most 8,192 of the grain.
 
     An odd block at the end has no pair and goes: its values are among the last.
     """
-    while len(rows) > _MAX_BLOCKS:
+    while len(rows) > _MAX_BLOCKS or size < grain:
         even = len(rows) // 2 * 2
         one, two = rows[0:even:2], rows[1:even:2]
         low, high = np.minimum(one[:, 0], two[:, 0]), np.maximum(one[:, 2], two[:, 2])

@@ -82,6 +82,11 @@ class Recorder:
         """Whether there are events that are on no disk yet."""
         return bool(self._not_journalled)
 
+    @property
+    def events_on_disk(self) -> int:
+        """The id of the last event that is on disk; those behind it wait for a disk fault to end."""
+        return self._ledger.events
+
     def start(self) -> None:
         """Write journal and file before the first step, then go on in the background.
 

@@ -14,6 +14,7 @@ import numpy as np
 
 from pandatui.data import BUILT_IN, DataError, Dataset, load
 from pandatui.sessions.schema import EventRecord, Session, from_number
+from pandatui.sessions.seeking import seek
 from pandatui.training import ConfigError, Run, RunConfig
 from pandatui.training.environment import describe, pin_blas
 from pandatui.training.events import JUMPS, Event
@@ -84,19 +85,21 @@ def rerun(
     without: Collection[int] = (),
     until: int | None = None,
     progress: Progress | None = None,
+    checkpoints: Path | None = None,
 ) -> Run:
-    """Train the live path again from the seed, without the gestures named in `without`, up to step `until`.
+    """Train the live path again, without the gestures named in `without`, up to step `until`.
 
-    The run that comes back has the record's events and can go on. A run that diverged diverges again.
+    From the seed; or with a folder of its `checkpoints`, where one serves, from the last of them: the bits
+    are the same. The run that comes back has the record's events and can go on. A run that diverged diverges
+    again.
     """
     pin_blas()  # the bits depend on the number of threads
     steps = session.steps if until is None else min(until, session.steps)
     events = events_of(session)
-    run = Run(config_of(session), dataset)
-    run.adopt(
-        [replace(e, undone_by=e.undone_by or 0) if e.nudge in without else e for e in events], session.steps
-    )
-    for mark in range(_TOLD_EVERY, steps, _TOLD_EVERY):
+    own = [replace(e, undone_by=e.undone_by or 0) if e.nudge in without else e for e in events]
+    run = _begun(session, dataset, own, until, checkpoints)
+    run.adopt(own, session.steps)
+    for mark in range(run.steps + _TOLD_EVERY, steps, _TOLD_EVERY):
         run.train_again(mark, last_by(events, mark))
         if progress is not None:
             progress(mark, steps)
@@ -105,6 +108,19 @@ def rerun(
     if until is None and session.status == "diverged" and run.status != "diverged":
         run.step()  # the one that was not taken, because its cost or gradient was not finite
     run.last_event = len(run.events)
+    return run
+
+
+def _begun(
+    session: Session, dataset: Dataset, events: list[Event], until: int | None, checkpoints: Path | None
+) -> Run:
+    """The run at its last checkpoint that serves, or before its first step."""
+    run = Run(config_of(session), dataset)
+    if checkpoints is not None:
+        try:
+            seek(session, run, events, checkpoints, until)
+        except (ValueError, TypeError, KeyError):  # a checkpoint with a right CRC that no run can have
+            return Run(config_of(session), dataset)
     return run
 
 

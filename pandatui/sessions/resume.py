@@ -7,20 +7,17 @@ a Recorder go on with the same session: name, id, running seconds and environmen
 from dataclasses import dataclass
 from pathlib import Path
 
-from pandatui.data import Dataset
-from pandatui.sessions.checkpoints import folder_of, seek
+from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.journal import Journal
 from pandatui.sessions.ledger import UNKNOWN
 from pandatui.sessions.record import Identity
 from pandatui.sessions.recorder import Recorder
 from pandatui.sessions.recovery import checked, journal_path, with_journal
-from pandatui.sessions.replay import Progress, config_of, data_of, events_of, rerun
+from pandatui.sessions.replay import Progress, data_of, rerun
 from pandatui.sessions.schema import Session, SessionError
 from pandatui.sessions.store import Store, belongings, read
 from pandatui.training import Driver, Run
 from pandatui.training.events import Extend, Refused
-
-_TOLD_EVERY = 256  # steps
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -41,10 +38,7 @@ def recovered(path: Path) -> Session:
 
     Of a journal with a torn tail or with damage it is what stands before that. Raises SessionError.
     """
-    session, _ = read(path)
-    if session.status != "running":
-        return session
-    return with_journal(session, path)[0]
+    return with_journal(read(path)[0], path)[0]
 
 
 def resume(
@@ -78,10 +72,9 @@ def resume(
         for each in belongings(path):  # what a killed save has left, now that nobody else writes it
             if each.suffix == ".tmp":
                 each.unlink(missing_ok=True)
-        session, whole = read(path)  # as it is now that nobody else writes it
-        if session.status == "running":
-            session = checked(session, contents, path)
-        run = _trained(session, dataset, path, progress)
+        # as it is now that nobody else writes it; one that had finished may have gone on since
+        session = checked(read(path)[0], contents, path)
+        run = rerun(session, dataset, progress=progress, checkpoints=folder_of(path))
         notes = [f"the journal's torn tail is kept in {torn.name!r}"] if torn is not None else []
         notes += _compared(session, run)
         if epochs is not None:
@@ -93,25 +86,6 @@ def resume(
         journal.close(remove=False)
         raise
     return Resumed(driver, recorder, session, tuple(notes))
-
-
-def _trained(session: Session, dataset: Dataset, path: Path, progress: Progress | None) -> Run:
-    """The run at the end of the record: from its last checkpoint, or from the seed where none serves."""
-    events = events_of(session)
-    run = Run(config_of(session), dataset)
-    try:
-        found = session.status != "diverged" and seek(session, run, events, folder_of(path))
-    except (ValueError, TypeError, KeyError):  # a checkpoint with a right CRC that no run can have
-        found = False
-    if not found:
-        return rerun(session, dataset, progress=progress)
-    run.adopt(events, session.steps)
-    for mark in range(run.steps + _TOLD_EVERY, session.steps, _TOLD_EVERY):
-        run.train_again(mark, max((e.id for e in events if e.step <= mark), default=0))
-        if progress is not None:
-            progress(mark, session.steps)
-    run.train_again(session.steps, len(events))
-    return run
 
 
 def _extend(run: Run, epochs: int, session: Session) -> None:

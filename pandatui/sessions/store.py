@@ -143,11 +143,11 @@ def look(path: Path) -> Stored:
     Raises SessionError with the file's name.
     """
     owner = holder(journal_path(path))
-    session, whole = read(path)
-    if session.status != "running":
-        return Stored(path, session, edited=not whole, problem="", status=session.status, holder=owner)
-    session, warning = with_journal(session, path)
-    status = "running" if owner else "crashed"
+    written, whole = read(path)
+    session, warning = with_journal(written, path)
+    status: str = written.status
+    if status == "running" or session is not written:  # one that had finished may have gone on since
+        status = "running" if owner else "crashed"
     return Stored(path, session, not whole, "", status, owner, warning)
 
 
@@ -184,24 +184,38 @@ def write_whole(path: Path, raw: bytes, *, new: bool = False) -> None:
 
     Raises OSError; with `new`, FileExistsError rather than replace what is there.
     """
-    temporary = path.parent / f".{path.stem[:40]}-{secrets.token_hex(8)}.tmp"
-    held = False
+    temporary = path.parent / f".{path.stem[:64]}-{secrets.token_hex(8)}.tmp"
     try:
         with temporary.open("xb") as file:
             file.write(raw)
             file.flush()
             os.fsync(file.fileno())
         if new:
-            path.open("xb").close()  # an empty file holds the name until the next line
-            held = True
-        os.replace(temporary, path)
+            _put_new(temporary, path)
+        else:
+            os.replace(temporary, path)
     except BaseException:
         temporary.unlink(missing_ok=True)
-        if held:
-            path.unlink(missing_ok=True)
         raise
     folder = os.open(path.parent, os.O_RDONLY)
     try:
         os.fsync(folder)
     finally:
         os.close(folder)
+
+
+def _put_new(temporary: Path, path: Path) -> None:
+    """Give a file a name that nothing has: a link replaces nothing, and what it names is whole at once."""
+    try:
+        os.link(temporary, path)
+    except FileExistsError as error:
+        raise FileExistsError(error.errno, error.strerror, str(path)) from None
+    except OSError:  # a file system without links: there an empty file holds the name for an instant
+        path.open("xb").close()
+        try:
+            os.replace(temporary, path)
+        except BaseException:
+            path.unlink(missing_ok=True)
+            raise
+    else:
+        temporary.unlink(missing_ok=True)

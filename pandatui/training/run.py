@@ -106,6 +106,7 @@ class Run(Trainer):
             if event.undone_by is None and event.kind in ("nudge", "extend"):
                 self._train_to(event.step - 1)
                 self._apply_again(event)
+                self.last_event = event.id  # states kept on the way have it behind them
         self._train_to(steps)
         self.last_event = last_event
 

@@ -44,8 +44,11 @@ class Abandoned:
 
     @property
     def whole(self) -> bool:
-        """Whether every cost of it is there, so that it can be brought back without training it again."""
-        return len(self.costs) == self.end.steps - self.fork.steps
+        """Whether all its costs are there, so that it can be brought back without training it again."""
+        return (
+            len(self.costs) == self.end.steps - self.fork.steps
+            and len(self.dev) == self.end.epoch - self.fork.epoch
+        )
 
     def drawn(self, most: int = 240) -> tuple[Floats, Floats]:
         """Steps and costs for the eye: means of at most so many equal pieces."""
@@ -60,7 +63,9 @@ class Abandoned:
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class _Kept:
+class Kept:
+    """A state within reach, and why it is."""
+
     state: "RunState"
     why: str  # "stride", "asked" (before a nudge, at a pause) or "best"
 
@@ -70,7 +75,7 @@ class Timeline:
 
     def __init__(self, start: "RunState") -> None:
         self._start = start
-        self._kept: list[_Kept] = []
+        self._kept: list[Kept] = []
         self._stride = FIRST_STRIDE
         size = sum(a.nbytes for a in (start.parameters, start.running, start.first, start.second))
         self._room = max(2, MOST_BYTES // max(1, size))
@@ -80,33 +85,38 @@ class Timeline:
     def branched(self, now: "RunState") -> "Timeline":
         """The timeline of a branch: the start and now are within reach."""
         made = Timeline(self._start)
-        made._keep(_Kept(now, "asked"))
+        made._keep(Kept(now, "asked"))
         return made
 
     def passed(self, run: "Run") -> None:
         """A step is done: keep its state if the stride asks for it, or dev cost is the lowest so far."""
         if not run.steps % self._stride:
-            self._keep(_Kept(run.state(), "stride"))
+            self._keep(Kept(run.state(), "stride"))
         best = run.history.best
         if not run.batches.place and best is not None and best[0] == run.epoch:
             self._kept = [kept for kept in self._kept if kept.why != "best"]
-            self._keep(_Kept(run.state(), "best"))
+            self._keep(Kept(run.state(), "best"))
 
     def asked(self, run: "Run") -> None:
         """A gesture is about to begin, or the run has been paused: somebody may want to come back here."""
-        self._keep(_Kept(run.state(), "asked"))
+        self._keep(Kept(run.state(), "asked"))
+
+    @property
+    def kept(self) -> tuple[Kept, ...]:
+        """What is within reach, in order of steps; the start is not among them."""
+        return tuple(sorted(self._kept, key=lambda kept: kept.state.steps))
 
     def states(self) -> tuple["RunState", ...]:
         """The states within reach, in order of their steps; that of the start is not among them."""
-        return tuple(sorted((kept.state for kept in self._kept), key=lambda state: state.steps))
+        return tuple(kept.state for kept in self.kept)
 
-    def reach(self, states: Sequence["RunState"]) -> None:
-        """Have these states of the live path within reach, as if they had just been passed."""
-        while states and sum(not state.steps % self._stride for state in states) > MOST_ON_STRIDE // 2:
+    def reach(self, kept: Sequence[Kept]) -> None:
+        """Have these states of the live path within reach, in order of steps, as if just passed."""
+        while kept and kept[-1].state.steps // self._stride > MOST_ON_STRIDE:
             self._stride *= 2
-        self._kept = [_Kept(s, "asked" if s.steps % self._stride else "stride") for s in states]
+        self._kept = [k for k in kept if k.why != "stride" or not k.state.steps % self._stride]
 
-    def _keep(self, kept: _Kept) -> None:
+    def _keep(self, kept: Kept) -> None:
         self._kept.append(kept)
         self._thin(lambda: len(self._because("stride")) > MOST_ON_STRIDE)
         asked = self._because("asked")
@@ -117,7 +127,7 @@ class Timeline:
         while len(self._kept) > self._room and (rest := self._because("asked") or self._because("stride")):
             self._kept.remove(rest[0])
 
-    def _because(self, why: str) -> list[_Kept]:
+    def _because(self, why: str) -> list[Kept]:
         return [each for each in self._kept if each.why == why]
 
     def _thin(self, too_many: Callable[[], bool]) -> None:
@@ -181,7 +191,10 @@ class Timeline:
         """The latest step with a state of its own where the mean of the last 50 costs was below `limit`."""
         for state in reversed(self.states()):
             steps = state.steps
-            costs = run.history.train.part(max(0, steps - 50), steps)
+            # far back the curve has no single costs any more, and the state has its own
+            costs = state.history.train_tail[-50:]
+            if not len(costs):
+                costs = run.history.train.part(max(0, steps - 50), steps)
             if steps < run.steps and len(costs) and costs.mean() < limit:
                 return steps
         return 0

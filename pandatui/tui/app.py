@@ -22,15 +22,14 @@ from pandatui.sessions.branching import branch
 from pandatui.sessions.record import Identity
 from pandatui.sessions.replay import RerunError, config_of, data_of, rerun
 from pandatui.sessions.resume import Resumed, resume
-from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import read
 from pandatui.settings import remember_theme
 from pandatui.training import ConfigError, Driver, RunConfig
 from pandatui.training.setup import RunOptions, prepare
-from pandatui.training.words import cost, duration, plural
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
+from pandatui.tui.record_wording import standing
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
@@ -103,7 +102,7 @@ class PandaApp(App[None]):
                 self.call_after_refresh(record.play, self._start.speed)
         elif self._start.resumed is not None:
             ready = self._start.resumed
-            self.on_run_ready(RunReady(ready.driver, ready.recorder, ready.session, ready.notes))
+            self.on_run_ready(_going_on(ready))
         elif self._start.config is not None and self._start.dataset is not None:
             self._begin_first(self._start.config, self._start.dataset)
 
@@ -168,7 +167,7 @@ class PandaApp(App[None]):
         except (SessionError, RerunError, OSError) as error:
             self.post_message(RunNotReady(plain(_words(error), 300)))
             return
-        self.post_message(RunReady(ready.driver, ready.recorder, ready.session, ready.notes))
+        self.post_message(_going_on(ready))
 
     @work(thread=True, exclusive=True, group="load")
     def branch_from(self, path: Path, step: int) -> None:
@@ -185,7 +184,7 @@ class PandaApp(App[None]):
             self.post_message(RunNotReady(plain(_words(error), 300)))
             return
         notes = (f"branched from {session.name} at step {step:,}",)
-        self.post_message(RunReady(driver, recorder, session, notes))
+        self.post_message(RunReady(driver, recorder, notes))
 
     def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
         self.branch(message.step)
@@ -198,9 +197,8 @@ class PandaApp(App[None]):
 
     def on_run_ready(self, message: RunReady) -> None:
         self.end_live()
-        words = " · ".join([*message.notes, standing(message.session)])
         try:
-            self._watch(Live.going_on(message.driver, message.recorder), words)
+            self._watch(Live.going_on(message.driver, message.recorder), " · ".join(message.notes))
         except OSError as error:
             self.notify(plain(f"not started: {error.strerror or error}"), severity="error", markup=False)
 
@@ -305,14 +303,10 @@ class PandaApp(App[None]):
             self.notify(f"theme not remembered: {error.strerror or error}", severity="warning", markup=False)
 
 
-def standing(session: Session) -> str:
-    """ran 8 h 12 min · 412 epochs · best dev 0.0871 at epoch 377 (35 ago)."""
-    parts = [f"ran {duration(session.seconds)}", plural(session.epochs, "epoch")]
-    best = session.result.best_epoch
-    if best is not None:
-        ago = f" ({session.epochs - best} ago)" if session.epochs > best else ""
-        parts.append(f"best dev {cost(from_number(session.result.best_dev_cost))} at epoch {best}{ago}")
-    return " · ".join(parts)
+def _going_on(ready: Resumed) -> RunReady:
+    """With what happened while nobody looked."""
+    summary = standing(ready.session, crashed=ready.session.status == "running")
+    return RunReady(ready.driver, ready.recorder, (*ready.notes, summary))
 
 
 def _words(error: Exception) -> str:

@@ -1,17 +1,20 @@
 """From a snapshot, or from a session's record, to the chart that is drawn."""
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 from pandatui.sessions import Session
 from pandatui.sessions.player import Recording
 from pandatui.training.events import Gesture, gestures
+from pandatui.training.history import Floats
 from pandatui.training.knobs import KNOBS
-from pandatui.training.snapshot import Snapshot
+from pandatui.training.snapshot import CurveLook, Snapshot
 from pandatui.tui.plotting import Chart, Curve, Mark, Trace
 
 SMOOTHING = (6, 15, 0)  # text columns that the average looks back on; `s` goes round
 _NICE_EPOCHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
 _ROOM = 1.2  # the axis ends this far beyond the present
+_BESIDE = 1.12  # and this far beyond the last step of all, where the curves' names stand
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +35,7 @@ def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
     while epochs > 100 * scale:
         scale *= 10
     nice = next(n * scale for n in _NICE_EPOCHS if n * scale >= epochs)
-    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * 1.12
+    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * _BESIDE
     return min(float(steps_per_epoch * nice), whole)
 
 
@@ -45,52 +48,68 @@ def mark_of(gesture: Gesture) -> Mark:
 
 def chart_of(snapshot: Snapshot, look: Look) -> Chart:
     """The chart of a running or ended run."""
-    first, last = look.window or (
-        0.0,
-        look.last or axis_end(snapshot.steps, snapshot.steps_per_epoch, snapshot.target_epochs),
-    )
-    c = snapshot.curve
-    return Chart(
-        first=first,
-        last=last,
-        train=Curve(c.steps, c.low, c.mean, c.high),
-        dev_steps=c.dev_steps,
-        dev_costs=c.dev_costs,
-        guessing=snapshot.guessing,
-        epoch_steps=c.dev_steps,
-        epoch_numbers=c.dev_epochs,
-        steps_per_epoch=snapshot.steps_per_epoch,
-        marks=tuple(mark_of(g) for g in snapshot.gestures if not g.undone),
-        rate_steps=c.rate_steps,
-        rates=c.rates,
-        abandoned=tuple(Trace("", steps, costs) for steps, costs in snapshot.abandoned),
-        log_axis=look.log_axis,
-        smoothing=look.smoothing,
-        cursor=look.cursor,
-        diverged_at=snapshot.steps if snapshot.status == "diverged" else None,
+    s = snapshot
+    return _chart(
+        s.curve,
+        look,
+        last=look.last or axis_end(s.steps, s.steps_per_epoch, s.target_epochs),
+        guessing=s.guessing,
+        steps_per_epoch=s.steps_per_epoch,
+        nudges=s.gestures,
+        abandoned=s.abandoned,
+        diverged_at=s.steps if s.status == "diverged" else None,
     )
 
 
 def chart_of_session(session: Session, look: Look) -> Chart:
     """The chart of a recorded session: no training, no data."""
     r = Recording.of(session)
-    first, last = look.window or (0.0, max(session.steps, 1) * 1.12)
+    return _chart(
+        r,
+        look,
+        last=whole_of(session),
+        guessing=r.guessing,
+        steps_per_epoch=r.steps_per_epoch,
+        nudges=gestures(r.events),
+        abandoned=tuple((steps, costs) for _, steps, costs in r.abandoned),
+        diverged_at=session.steps if session.status == "diverged" else None,
+    )
+
+
+def whole_of(session: Session) -> float:
+    """The last step of the unzoomed axis of a record, which grows no more."""
+    return max(session.steps, 1) * _BESIDE
+
+
+def _chart(
+    c: CurveLook | Recording,
+    look: Look,
+    *,
+    last: float,
+    guessing: float,
+    steps_per_epoch: float,
+    nudges: Iterable[Gesture],
+    abandoned: Iterable[tuple[Floats, Floats]],
+    diverged_at: int | None,
+) -> Chart:
+    """The curves and what stands beside them, as a person wants to look at them."""
+    first, last = look.window or (0.0, last)
     return Chart(
         first=first,
         last=last,
-        train=Curve(r.steps, r.low, r.mean, r.high),
-        dev_steps=r.dev_steps,
-        dev_costs=r.dev_costs,
-        guessing=r.guessing,
-        epoch_steps=r.dev_steps,
-        epoch_numbers=r.dev_epochs,
-        steps_per_epoch=r.steps_per_epoch,
-        marks=tuple(mark_of(g) for g in gestures(r.events) if not g.undone),
-        rate_steps=r.rate_steps,
-        rates=r.rates,
-        abandoned=tuple(Trace("", steps, costs) for _, steps, costs in r.abandoned),
+        train=Curve(c.steps, c.low, c.mean, c.high),
+        dev_steps=c.dev_steps,
+        dev_costs=c.dev_costs,
+        guessing=guessing,
+        epoch_steps=c.dev_steps,
+        epoch_numbers=c.dev_epochs,
+        steps_per_epoch=steps_per_epoch,
+        marks=tuple(mark_of(g) for g in nudges if not g.undone),
+        rate_steps=c.rate_steps,
+        rates=c.rates,
+        abandoned=tuple(Trace("", steps, costs) for steps, costs in abandoned),
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,
-        diverged_at=session.steps if session.status == "diverged" else None,
+        diverged_at=diverged_at,
     )

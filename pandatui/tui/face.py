@@ -7,8 +7,9 @@ from textual.content import Content
 from pandatui.plain import plain
 from pandatui.training.knobs import KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot
-from pandatui.tui import wording
+from pandatui.tui import knob_wording, wording
 from pandatui.tui.charting import Look, chart_of
+from pandatui.tui.foot import foot
 from pandatui.tui.lesson import lesson_line
 from pandatui.tui.plotting import Chart
 from pandatui.tui.wording import About
@@ -23,6 +24,28 @@ class Space:
     log_height: int
     tiny: bool
     wide: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Hand:
+    """What a person has in hand: the picked knob, the size of a notch, whether the lesson is wanted."""
+
+    picked: str = "learning_rate"
+    coarse: bool = False
+    lesson: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Said:
+    """What was said last, until when (monotonic seconds), and the event that it is about, 0 for none."""
+
+    words: Content
+    until: float
+    event: int = 0
+
+    def marked(self, on_disk: int) -> Content:
+        """The words, marked while the event is on no disk."""
+        return self.words if self.event <= on_disk else Content.assemble(wording.UNSAVED, self.words)
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -40,16 +63,16 @@ def face_of(
     s: Snapshot,
     about: About,
     look: Look,
+    hand: Hand,
     *,
-    coarse: bool,
-    picked: str,
-    message: Content | None,
-    lesson: bool,
+    said: Said | None,
+    on_disk: int,
     problem: str,
     more: int,
     space: Space,
 ) -> Face:
-    """`more`: the epochs that `space` goes on for after the last one."""
+    """`on_disk`: the id of the last event there. `more`: the epochs that `space` goes on for at the end."""
+    message = said.marked(on_disk) if said is not None else None
     status = wording.status_line(
         s, about, space.width, "" if s.status == "failed" and not space.tiny else problem
     )
@@ -61,15 +84,21 @@ def face_of(
         status=status,
         chart=chart_of(s, look),
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
-        knobs=wording.knob_rows(s, about, picked, used),
-        knob_line=wording.knob_line(s, picked, coarse, space.width),
-        log=_log(s, message, lesson, problem, more, space),
-        foot=wording.foot(s, space.width, more),
+        knobs=knob_wording.knob_rows(s, about, hand.picked, used),
+        knob_line=knob_wording.knob_line(s, hand.picked, hand.coarse, space.width),
+        log=_log(s, message, hand.lesson, on_disk, problem, more, space),
+        foot=foot(s, space.width, more),
     )
 
 
 def _log(
-    s: Snapshot, message: Content | None, lesson: bool, problem: str, more: int, space: Space
+    s: Snapshot,
+    message: Content | None,
+    lesson: bool,
+    on_disk: int,
+    problem: str,
+    more: int,
+    space: Space,
 ) -> list[Content]:
     """What must be said, what was just done, what happened before it, newest first; the lesson last."""
     room = max(1, space.log_height)
@@ -78,7 +107,8 @@ def _log(
         head = Content.styled(f"✖ {plain(problem)} · what there is will be saved · q quits", "bold $error")
     lines = [line for line in (head, message) if line is not None]
     said = _lesson(s, space.wide) if lesson and s.status not in ("diverged", "failed") else None
-    lines += wording.happenings(s, wording.EpochOf(s), max(0, room - len(lines) - (said is not None)))
+    left = max(0, room - len(lines) - (said is not None))
+    lines += wording.happenings(s, wording.EpochOf(s), left, on_disk)
     if said is not None:
         lines += [Content("")] * (room - 1 - len(lines)) + [said]
     return lines[:room]

@@ -75,6 +75,7 @@ class Live:
 class Unwritten:
     """The Recorder's face where there is nothing to record."""
 
+    events_on_disk: int
     problem: str = ""
 
     def save(self) -> None:
@@ -103,7 +104,7 @@ class Replaying:
             config.activation,
             config.optimizer,
         )
-        return cls(Player(session, speed=speed), Unwritten(), about, config)
+        return cls(Player(session, speed=speed), Unwritten(len(session.events)), about, config)
 
     def limits(self, knob: str) -> tuple[float, float]:
         """Nothing can be turned in a recording; these are the knob's own."""

@@ -4,7 +4,7 @@ from pathlib import Path
 
 from textual.message import Message
 
-from pandatui.sessions import Recorder, Session
+from pandatui.sessions import Recorder
 from pandatui.training import Driver
 from pandatui.training.events import Fact
 
@@ -18,13 +18,12 @@ class FactPushed(Message):
 
 
 class RunReady(Message):
-    """A session was trained again and can go on, itself or as a branch."""
+    """A session was trained again and can go on, itself or as a branch; `notes` are what to say first."""
 
-    def __init__(self, driver: Driver, recorder: Recorder, session: Session, notes: tuple[str, ...]) -> None:
+    def __init__(self, driver: Driver, recorder: Recorder, notes: tuple[str, ...]) -> None:
         super().__init__()
         self.driver = driver
         self.recorder = recorder
-        self.session = session
         self.notes = notes
 
 

@@ -9,22 +9,19 @@ from textual.content import Content
 
 from pandatui.plain import plain
 from pandatui.training.events import Event, Fact, Gesture, Recorded, Refused, WorseThanGuessing
-from pandatui.training.knobs import COARSE, KNOBS
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import (
     cost,
     duration,
     gesture_words,
-    knob_note,
-    knob_value,
     number,
     plural,
     sentence,
 )
 
 MUTED = "$muted"
-GROUPS = {"try first": "TRY FIRST", "second": "SECOND", "third": "THIRD", "leave alone": "LEAVE ALONE"}
-LETTERS = {"learning_rate": "a  A", "momentum": "b  B", "decay": "d  D"}
+ENDED = "training has ended by an error: q quits"
+UNSAVED = ("unsaved · ", "bold $error")  # before the words of what is on no disk yet
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,80 +97,6 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     return Content.assemble(*left, (gap, ""), *right)
 
 
-# -- knobs ---------------------------------------------------------------------------------------------------
-
-
-def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> list[Content]:
-    """The knobs by importance with their values, what those mean, and the keys."""
-    rows: list[Content] = []
-    usable = set(used)
-    seen = ""
-    for name, knob in KNOBS.items():
-        if knob.group != seen:
-            seen = knob.group
-            rows.append(Content.styled(GROUPS[knob.group], MUTED))
-        label = f"{knob.label} {knob.symbol}".strip()
-        if not knob.live:
-            rows.append(Content.assemble((f" {label:<16} {about.hidden:<9}", ""), (" new run", MUTED)))
-            continue
-        here = name == selected and s.speed is None
-        keys = "" if s.speed is not None else LETTERS.get(name, "- +" if here else "")
-        value = knob_value(name, s.knobs[name]) if name in usable else "not used"
-        style = "bold" if here else ("" if name in usable else MUTED)
-        rows.append(
-            Content.assemble(
-                ("▸" if here else " ", "$accent"), (f"{label:<16} {value:<9}", style), (f" {keys}", MUTED)
-            )
-        )
-        note = _note(s, name) if name in usable else ""
-        if note:
-            rows.append(Content.styled(f"   {note}", MUTED))
-    rows.append(Content.styled(" ε 1e-08, fixed", MUTED))
-    if s.speed is None:
-        rows += [Content(""), Content.styled(" up/down picks, -/+ turns, enter types", MUTED)]
-    return rows
-
-
-def _note(s: Snapshot, name: str) -> str:
-    last = next((g for g in reversed(s.gestures) if g.knob == name and not g.undone), None)
-    if name in ("momentum", "decay"):
-        return knob_note(name, s.knobs)
-    if name == "learning_rate" and last is not None:
-        return f"from step {last.last_step:,}: {knob_value(name, last.after)}"
-    return ""
-
-
-def knob_line(s: Snapshot, selected: str, coarse: bool, width: int) -> Content:
-    """The knobs of the letter keys on one line, for narrow screens."""
-    parts: list[tuple[str, str]] = []
-    shown = [("learning_rate", "a/A"), ("momentum", "b/B"), ("decay", "d/D")]
-    if selected not in LETTERS:
-        shown.insert(0, (selected, "-/+"))
-    for name, keys in shown:
-        knob = KNOBS[name]
-        here = name == selected
-        parts.append(("▸" if here else " ", "$accent"))
-        parts.append(
-            (f"{knob.symbol or knob.label} {knob_value(name, s.knobs[name])}", "bold" if here else "")
-        )
-        parts.append((f" {keys}  ", MUTED))
-    notch = f"notch {notch_factor(coarse)}"
-    used = sum(len(text) for text, _ in parts)
-    if used + len(notch) < width:
-        parts.append((" " * (width - used - len(notch) - 1) + notch, MUTED))
-    return Content.assemble(*parts)
-
-
-def notch_factor(coarse: bool) -> str:
-    """×1.26, or ×3.16 for coarse notches."""
-    return f"×{10 ** (0.1 * (COARSE if coarse else 1)):.3g}"
-
-
-def notch_title(coarse: bool) -> str:
-    """The panel's head: what one press does, and the key that changes that."""
-    return f"hyperparameters · {notch_factor(coarse)} (x {'fine' if coarse else 'coarse'})"
-
-
 # -- what happened -------------------------------------------------------------------------------------------
 
 
@@ -182,15 +105,19 @@ def _where(steps: str, epoch: float | None) -> str:
     return f"{steps:<14} " if epoch is None else f"{f'{steps} · epoch {int(epoch)}':<26} "
 
 
-def gesture_line(g: Gesture, epoch: float | None) -> Content:
+def gesture_line(g: Gesture, epoch: float | None, *, saved: bool = True) -> Content:
     """step 191–199 · epoch 10  you  2  learning rate 0.1 → 0.316 (5 notches)."""
     steps = f"step {g.first_step:,}" + (f"–{g.last_step:,}" if g.last_step != g.first_step else "")
     words = (f"{gesture_words(g)}, undone", MUTED) if g.undone else (gesture_words(g), "")
     number = (f"{g.by:<4} {g.number:>2}  ", MUTED if g.undone else "$accent")
-    return Content.assemble((_where(steps, epoch), MUTED), number, words)
+    return Content.assemble((_where(steps, epoch), MUTED), number, *_mark(saved), words)
 
 
-def event_line(event: Event, epoch: float | None) -> Content:
+def _mark(saved: bool) -> list[tuple[str, str]]:
+    return [] if saved else [UNSAVED]
+
+
+def event_line(event: Event, epoch: float | None, *, saved: bool = True) -> Content:
     """An event that is no nudge."""
     where = _where(f"step {event.step:,}", epoch)
     words = {
@@ -204,19 +131,25 @@ def event_line(event: Event, epoch: float | None) -> Content:
         "redo": f"took that back: step {event.back_to} again",
     }.get(event.kind, plain(event.kind, 20))
     style = "bold $error" if event.kind == "diverged" else MUTED if event.undone_by is not None else ""
-    return Content.assemble((where if epoch is None else f"{where}         ", MUTED), (words, style))
+    where = where if epoch is None else f"{where}         "
+    return Content.assemble((where, MUTED), *_mark(saved), (words, style))
 
 
-def happenings(s: Snapshot, epoch_of: "EpochOf", most: int) -> list[Content]:
-    """The gestures and the other events, newest first, at most so many."""
+def happenings(s: Snapshot, epoch_of: "EpochOf", most: int, on_disk: int) -> list[Content]:
+    """The gestures and the other events, newest first, at most so many.
+
+    Events with an id above `on_disk` are marked as unsaved, a gesture if its last press is one of them.
+    """
     lines: list[tuple[int, Content]] = []
-    first_ids: dict[int, int] = {}
+    ids: dict[int, tuple[int, int]] = {}  # of the first and the last event of a gesture
     for e in s.events:
         if e.kind == "nudge" and e.nudge is not None:
-            first_ids.setdefault(e.nudge, e.id)
+            ids[e.nudge] = ids.get(e.nudge, (e.id, 0))[0], e.id
         elif e.kind != "nudge":
-            lines.append((e.id, event_line(e, epoch_of(e.step))))
-    lines += [(first_ids[g.number], gesture_line(g, epoch_of(g.first_step))) for g in s.gestures]
+            lines.append((e.id, event_line(e, epoch_of(e.step), saved=e.id <= on_disk)))
+    for g in s.gestures:
+        first, last = ids[g.number]
+        lines.append((first, gesture_line(g, epoch_of(g.first_step), saved=last <= on_disk)))
     lines.sort(key=lambda pair: -pair[0])
     return [line for _, line in lines[:most]]
 
@@ -237,7 +170,7 @@ def no_more(s: Snapshot | None) -> str:
     status = s.status if s is not None else "running"
     return {
         "diverged": "it has diverged: u goes back, h to the last good state with half the rate",
-        "failed": "training has ended by an error: q quits",
+        "failed": ENDED,
     }.get(status, "")
 
 
@@ -262,19 +195,6 @@ def answer(fact: Fact, paused: bool) -> tuple[str, str] | None:
             return f"{words} · u go back before your last nudge · a lower the rate", "bold $warning"
         case _:
             return None
-
-
-def distance(steps: int, steps_per_epoch: int) -> str:
-    """2 epochs, or 12 steps where that is less than one."""
-    epochs = steps / max(1, steps_per_epoch)
-    return plural(round(epochs), "epoch") if epochs >= 1 else plural(steps, "step")
-
-
-def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
-    """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where room is scarce."""
-    back = f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})"
-    keys = [("u", back if width >= 100 else "undo")]
-    return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
 
 
 def undo_words(s: Snapshot) -> str:
@@ -316,40 +236,3 @@ def headline(s: Snapshot, width: int, more: int) -> Content | None:
         fits = len(done) + len(keys) <= width  # where it does not, the foot has the keys
         return Content.assemble((done, "bold $success"), (keys if fits else "", ""))
     return None
-
-
-def foot(s: Snapshot, width: int, more: int) -> Content:
-    """The keys that can be used now, eight at the most, as many as fit."""
-    if s.speed is not None:
-        keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
-        keys += [("<>", "speed"), ("f", "train on from here"), ("esc", "close")]
-    elif s.status == "failed":
-        keys = [("←→", "read the curve")]
-    elif s.status == "diverged":
-        keys = [("h", "rescue"), *undo_keys(s, width), ("←→", "read the curve"), ("ctrl+n", "new run")]
-    elif s.status == "finished":
-        keys = [
-            ("space", f"{more:,} more epochs"),
-            *undo_keys(s, width),
-            ("←→", "read the curve"),
-            ("ctrl+n", "new run"),
-        ]
-    else:
-        keys = [("space", "go on" if s.paused else "pause")]
-        keys += [(".", "one step")] if s.paused else []
-        keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
-        keys += undo_keys(s, width)
-        keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
-        keys += [("ctrl+n", "new run")] if width >= 100 else []
-    keys += [("?", "help"), ("q", "quit")]
-    parts: list[tuple[str, str]] = [(" ", "")]
-    used = 1
-    last = keys[-2:]
-    reserve = sum(len(k) + len(w) + 3 for k, w in last)
-    for key, word in keys:
-        size = len(key) + len(word) + 3
-        if (key, word) not in last and used + size + reserve > width:
-            continue
-        parts += [(key, "bold $accent"), (f" {word}  ", "")]
-        used += size
-    return Content.assemble(*parts)

@@ -1,27 +1,28 @@
 """Killed at any moment: every session can be read, goes on, and ends as if nothing had happened.
 
-Each kill is a SIGKILL to a training process of its own. `PANDATUI_KILLS` says how many; ten in every run.
+Each kill is a SIGKILL to a training process of its own: in the first second, in the middle, or as it saves.
 """
 
 from __future__ import annotations
 
-import json
-import os
-import random
+import shutil
+import signal
 import subprocess
-import sys
 import threading
+import time
 from pathlib import Path
 
 import pytest
 
-from pandatui.sessions import Store
-from pandatui.sessions.resume import resume
-from pandatui.sessions.store import look
-from pandatui.training.events import Diverged, Finished
+from pandatui.sessions.checkpoints import WORTH_IT
+from pandatui.sessions.recorder import PERIOD
+from pandatui.sessions.store import look, read
+from pandatui.training import Run
+from pandatui.training.setup import RunOptions, prepare
 
-KILLS = int(os.environ.get("PANDATUI_KILLS", "10"))
-LONG = 60  # seconds: only a failure waits so long
+pytestmark = [pytest.mark.campaign, pytest.mark.timeout(3600)]  # each wait has a limit of its own
+
+SHORT = ("--data", "spirals", "--hidden", "8,8", "--epochs", "150", "--decay", "0.01", "--every", "0.05")
 NUDGES = (
     "3:learning_rate=0.05",
     "40:momentum=0.8",
@@ -29,83 +30,127 @@ NUDGES = (
     "700:l2=0.1",
     "2500:learning_rate=*0.5",
 )
-TRAINED = "in use from step"
+SHOWN = "in use from step"
 
 
-def train(folder: Path, name: str) -> list[str]:
-    options = [
-        "--data",
-        "spirals",
-        "--hidden",
-        "8,8",
-        "--epochs",
-        "150",
-        "--decay",
-        "0.01",
-        "--every",
-        "0.05",
-    ]
-    nudges = [word for nudge in NUDGES for word in ("--nudge", nudge)]
-    command = [sys.executable, "-m", "pandatui", "train", "--json"]
-    return [*command, "--sessions", str(folder), "--name", name, *options, *nudges]
+def planned(*nudges: str) -> list[str]:
+    return [word for nudge in nudges for word in ("--nudge", nudge)]
 
 
-def go_on(store: Store, path: Path) -> tuple[str, str]:
-    """Resume to the end: its final hashes."""
-    resumed = resume(store, path)
-    done = threading.Event()
-    resumed.driver.subscribe(lambda fact: done.set() if isinstance(fact, Finished | Diverged) else None)
-    if not resumed.driver.ask(lambda run: run.ready).result():
-        done.set()
-    resumed.recorder.start()
-    resumed.driver.start()
-    assert done.wait(LONG)
-    assert resumed.driver.close(LONG)
-    session = resumed.recorder.close()
-    assert resumed.recorder.problem == ""
-    return session.result.weights_sha256, session.result.costs_sha256
+def hashes(found) -> tuple[str, str]:
+    return found["weights_sha256"], found["costs_sha256"]
 
 
-@pytest.mark.campaign
-@pytest.mark.timeout(60 + 10 * KILLS)
-def test_killed_at_any_moment(tmp_path: Path) -> None:
-    chance = random.Random(KILLS)
-    whole = subprocess.run(train(tmp_path, "whole"), capture_output=True, check=True, timeout=LONG)
-    found = json.loads(whole.stdout)
-    wanted = (found["weights_sha256"], found["costs_sha256"])
-    took = found["seconds"]
-    store = Store(tmp_path)
-    caught = 0
-    for number in range(KILLS):
-        path = store.path(f"run-{number}")
-        shown = killed(train(tmp_path, path.stem), path, chance.uniform(-0.3, took))
-        if not path.exists():  # killed before there was a session; then there is none to be seen
-            assert all(each.path != path for each in store.list())
-            path.with_suffix(".journal").unlink(missing_ok=True)
-            continue
-        stored = look(path)
-        assert stored.warning == ""
-        assert len(stored.session.events) >= shown, "a nudge that was shown is lost"
-        caught += stored.status == "crashed"
-        again = look(path)
-        assert again.session == stored.session, "looking changes nothing"
-        assert go_on(store, path) == wanted
-        assert not path.with_suffix(".journal").exists()
-        path.unlink()
-    assert caught >= KILLS // 4, "the kills come too late to show anything"
-    assert sorted(p.suffix for p in tmp_path.iterdir() if not p.name.startswith(".")) == [".json"]
+def test_a_new_run_killed_at_any_moment(campaign) -> None:
+    """From before its session is there up to after its end."""
+    kills = campaign("a new run")
+    train = ["train", *SHORT, *planned(*NUDGES)]
+    whole = kills.answer(*train, "--name", "whole")
+    shown = {}
+    for number in range(kills.count):
+        path = kills.store.path(f"run-{number}")
+        command = kills.command(*train, "--name", path.stem)
+        after = kills.moment(number, -0.3, whole["seconds"] + 0.2)
+        shown[path] = sum(SHOWN in line for line in kills.killed(command, path, after))
+    listed = kills.listed() - {"whole"}
+    assert listed == {path.stem for path in shown if path.exists()}
+    for path in shown:
+        if path.exists():
+            events = kills.looked(path).session.events
+            assert len(events) >= shown[path], f"{path.stem}: a nudge that was shown is lost"
+            kills.seen["nudges shown"] += shown[path]
+            kills.has_checkpoint(path)
+            assert kills.resumed(path) == hashes(whole), path.stem
+        else:  # killed before there was a session
+            assert not shown[path]
+            kills.seen["before there was a session"] += 1
+    assert kills.seen["crashed"] >= kills.count // 4, "the kills come too late to show anything"
 
 
-def killed(command: list[str], path: Path, after: float) -> int:
-    """Start it, kill it so long after its session is there (or before), and count the nudges that it told."""
-    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True) as process:
-        tick = threading.Event()
-        if after < 0:
-            tick.wait(0.6 + after)
-        else:
-            while process.poll() is None and not path.exists():
-                tick.wait(0.001)
-            tick.wait(after)
-        process.kill()
-        assert process.stderr is not None
-        return sum(TRAINED in line for line in process.stderr)
+# -- runs that have checkpoints ------------------------------------------------------------------------------
+
+
+def epochs_that_take(seconds: float) -> int:
+    """How many epochs of the wide run this machine trains in so long, about."""
+    run = Run(*prepare(RunOptions(data="digits", hidden=(192, 192), epochs=1_000_000)))
+    for _ in range(50):
+        run.step()
+    began, steps = time.perf_counter(), run.steps
+    while time.perf_counter() - began < 0.3:
+        run.step()
+    rate = (run.steps - steps) / (time.perf_counter() - began)
+    return max(2, int(seconds * rate / run.batches.steps_per_epoch(64)))
+
+
+def wide(seconds: float) -> list[str]:
+    """Options of a run of about so long, with nudges all along."""
+    epochs = epochs_that_take(seconds)
+    nudges = [f"{epochs * 23 * share // 16 + 5}:learning_rate=*{f}" for share, f in enumerate([0.9, 1.1] * 8)]
+    return ["--data", "digits", "--hidden", "192,192", "--epochs", str(epochs), *planned(*nudges)]
+
+
+def stopped(kills, train: list[str], name: str) -> Path:
+    """A session that was stopped once it had checkpoints."""
+    path = kills.store.path(name)
+    tick = threading.Event()
+    command = kills.command(*train, "--name", name)
+    with subprocess.Popen(command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL) as process:
+        while process.poll() is None and not path.exists():
+            tick.wait(0.001)
+        tick.wait(WORTH_IT + 0.4)
+        process.send_signal(signal.SIGTERM)
+    assert process.returncode == 128 + signal.SIGTERM
+    assert read(path)[0].status == "stopped"
+    assert kills.has_checkpoint(path)
+    return path
+
+
+def test_a_resumed_run_killed_at_any_moment_and_again(campaign) -> None:
+    """It trains on from a checkpoint; killed then, up to three times, as it does or as it saves its end."""
+    kills = campaign("a resumed run")
+    train = wide(WORTH_IT + 2.0)
+    whole = hashes(kills.answer("train", *train, "--name", "whole"))
+    mother = stopped(kills, ["train", *train], "mother")
+    number = 0
+    while number < kills.count:
+        here = kills.inside(f"run-{number}")
+        path = here.store.path("mother")
+        shutil.copytree(mother.with_suffix(".checkpoints"), path.with_suffix(".checkpoints"))
+        shutil.copy(mother, path)
+        shown = here.looked(path).session.events
+        for _ in range(here.chance(number).choice([1, 1, 2, 3])):
+            if number == kills.count or look(path).status == "finished":
+                break
+            chance = here.chance(number)
+            stop = chance.uniform(0, 0.5) if chance.random() < 0.4 else None
+            here.killed(
+                here.command("resume", "mother", "--headless"), path, here.moment(number, -0.5, 2), stop
+            )
+            number += 1
+            events = here.looked(path).session.events
+            assert events[: len(shown)] == shown
+            shown = events
+            here.listed()
+        assert here.has_checkpoint(path)
+        if number % 3 == 0:
+            assert here.resumed_from_the_seed(path) == whole
+        assert here.resumed(path) == whole
+        shutil.rmtree(here.store.folder)
+
+
+def test_a_long_run_killed_when_it_has_saved_by_itself(campaign) -> None:
+    """Its file and its checkpoints are those of ten seconds; the journal has what came then."""
+    kills = campaign("a long run")
+    train = wide(PERIOD + 3.5)
+    whole = hashes(kills.answer("train", *train, "--name", "whole"))
+    for number in range(kills.count):
+        path = kills.store.path(f"run-{number}")
+        command = kills.command("train", *train, "--name", path.stem)
+        kills.killed(command, path, kills.moment(number, PERIOD - 0.2, PERIOD + 2.0))
+        kills.looked(path)
+    kills.listed()
+    for number in range(kills.count):
+        path = kills.store.path(f"run-{number}")
+        kills.has_checkpoint(path)
+        assert kills.resumed(path) == whole
+    assert kills.seen["with a checkpoint"] >= kills.count // 2

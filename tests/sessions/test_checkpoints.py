@@ -20,11 +20,11 @@ from pandatui.sessions.checkpoints import (
     encode,
     folder_of,
     kept_by,
-    seek,
 )
 from pandatui.sessions.record import Identity, record
 from pandatui.sessions.recorder import Recorder
 from pandatui.sessions.resume import resume
+from pandatui.sessions.seeking import seek
 from pandatui.training import Driver, Run
 from pandatui.training.environment import pin_blas
 from pandatui.training.events import Extend, Nudge, Rewind, Undo
@@ -205,7 +205,7 @@ def test_the_chain_at_any_step():
     run, short = go(a_run(epochs=400), 2100), a_run(epochs=400)
     for steps in (1, 1023, 1024, 1025, 2048, 2100):
         go(short, steps)
-        assert chain_at(run.history, steps) == short.history.costs_sha256()
+        assert chain_at(run.history, steps, np.empty(0)) == short.history.costs_sha256()
 
 
 def test_each_is_written_once_and_what_is_not_kept_goes(tmp_path, monkeypatch):
@@ -233,18 +233,49 @@ def test_each_is_written_once_and_what_is_not_kept_goes(tmp_path, monkeypatch):
     }
 
 
-def test_over_the_limit_the_last_ones_stay(tmp_path, monkeypatch):
-    run = go(a_run(epochs=400), 300)
-    size = len(encode(kept_by(run)[300]))
-    monkeypatch.setattr(checkpoints, "MOST_BYTES", 4 * (size + 8192))
+def test_over_the_limit_the_strides_go_first_then_the_oldest_asked_for_and_never_the_end_or_the_best(
+    tmp_path, monkeypatch
+):
+    """The order of the timeline in memory, on disk: room for so many, and who is left."""
+    run = a_run(epochs=400)
+    for steps in (50, 75, 110, 170, 250):
+        go(run, steps)
+        run.apply(Nudge("momentum", notches=-1))
+    go(run, 300)
+    best = 13 * run.history.best[0]
+    kept = kept_by(run)
+    asked, stride = [50, 75, 110, 170, 250], [n for n in range(32, 300, 32) if n != best]
+    assert {n: each.why for n, each in kept.items()} == (
+        dict.fromkeys(stride, "stride") | dict.fromkeys(asked, "asked") | {best: "best", 300: "end"}
+    )
+    size = max(each.size for each in kept.values())
     folder = tmp_path / "one.checkpoints"
-    Checkpoints(folder).keep(kept_by(run))
-    steps = sorted(int(p.stem) for p in folder.iterdir())
-    assert steps[-1] == 300
-    assert 2 <= len(steps) <= 8
+    keeper = Checkpoints(folder)
+    for room in range(16, -1, -1):
+        monkeypatch.setattr(checkpoints, "MOST_BYTES", room * size)
+        keeper.keep(kept)
+        left = {int(p.stem) for p in folder.iterdir()}
+        least = [best, 300, *asked[::-1], *stride[::-1]][: max(2, room)]
+        assert left >= set(least)
+        assert len(left) <= max(2, room) + 1  # those with fewer rates are a little smaller
+    assert left == {best, 300}
     other = tmp_path / "two.checkpoints"
-    Checkpoints(other).keep(kept_by(run), at_most=0)
-    assert [p.name for p in other.iterdir()] == ["300.npz"]
+    Checkpoints(other).keep(kept, at_most=0)
+    assert {int(p.stem) for p in other.iterdir()} == {best, 300}
+
+
+def test_why_a_state_is_kept_comes_back_with_it(kept):
+    run, folder = kept
+    fresh = Run(run.config, run.dataset)
+    assert seek(session_of(run), fresh, run.events, folder)
+    was = {each.state.steps: each.why for each in run.timeline.kept}
+    now = {each.state.steps: each.why for each in fresh.timeline.kept}
+    assert now.pop(333) == "asked"  # somebody ended it there
+    assert now == was
+    for each in (run, fresh):
+        each.adopt(run.events, run.steps)
+        go(each, 500)
+    assert fresh.timeline._stride == run.timeline._stride
 
 
 @pytest.mark.parametrize("deleted", [False, True])

@@ -18,7 +18,7 @@ from pandatui.sessions.schema import encode
 from pandatui.sessions.store import belongings, read
 from pandatui.training.events import Nudge
 
-WRITING = ("replace", "rename", "unlink", "rmdir", "fsync", "utime")
+WRITING = ("replace", "link", "rename", "unlink", "rmdir", "fsync", "utime")
 
 
 @pytest.fixture

@@ -13,9 +13,10 @@ from pandatui.sessions.ghosts import check_gestures, ghost_session, train_ghost,
 from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.replay import Verdict, rerun, ulps, verify
 from pandatui.sessions.schema import decode, encode
-from pandatui.training import PlannedNudge
+from pandatui.training import PlannedNudge, Run
 from pandatui.training.environment import pin_blas
 from pandatui.training.events import Extend, Note, Nudge, Pause, Redo, Rewind, Undo
+from pandatui.training.setup import RunOptions, prepare
 
 ME = Identity("brave-otter", "0b8e0d5e-0000-4000-8000-000000000000", "2026-01-02T03:04:05+00:00")
 
@@ -260,3 +261,22 @@ def test_progress_is_told(new_run, dataset):
     rerun(session, dataset(), progress=lambda done, of: told.append((done, of)))
     assert told == [(256, session.steps)]
     assert asdict(checked(session, dataset()))["identical"]
+
+
+def test_trained_again_its_states_know_the_nudges_behind_them():
+    """Else going back would apply a nudge once more, later, where decay has moved the rate since."""
+    run = Run(*prepare(RunOptions(data="xor", hidden=(4,), epochs=40, decay=0.5)))
+    for step, knob in ((20, "learning_rate"), (90, "momentum")):
+        while run.steps < step:
+            run.step()
+        run.apply(Nudge(knob, notches=2))
+    while run.ready:
+        run.step()
+    again = rerun(record(run, Identity.new("one"), 1.0, None), run.dataset)
+    assert {s.steps: s.last_event for s in again.timeline.states()} == {
+        s.steps: 0 if s.steps < 20 else 1 if s.steps < 90 else 2 for s in again.timeline.states()
+    }
+    for each in (run, again):
+        each.apply(Rewind(200))
+    assert again.knobs == run.knobs
+    assert again.weights_sha256() == run.weights_sha256()

@@ -117,6 +117,8 @@ def test_when_writing_fails_the_old_file_stays_and_nothing_else(tmp_path, monkey
         raise error
 
     monkeypatch.setattr(os, broken, fail)
+    if broken == "replace":
+        monkeypatch.setattr(os, "link", fail)
     with pytest.raises(type(error)):
         write_whole(path, b"new", new=new)
     assert {p.name: p.read_bytes() for p in tmp_path.iterdir()} == ({} if new else {"a.json": b"old"})

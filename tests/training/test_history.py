@@ -11,7 +11,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from pandatui.training import history as module
+from pandatui.training import series as module
 from pandatui.training.history import CHAIN_BLOCK, History, Series, StepFunction
 
 
@@ -158,6 +158,127 @@ def test_non_finite_and_huge_values_are_kept_without_a_warning():
     for buckets in (1, 7, 300):
         at, *_ = series.view(1, 240, buckets)
         assert len(at)
+
+
+# -- many at once --------------------------------------------------------------------------------------------
+
+
+def all_of(series):
+    return (
+        *(series.n, series.recent_start, series.raw(series.recent_start, series.n).tobytes()),
+        series.first[: series.n].tobytes(),
+        *(level.rows().tobytes() for level in series._levels),
+    )
+
+
+@settings(max_examples=300)
+@given(pieces=st.lists(st.integers(0, 400), max_size=6), one_by_one=st.integers(0, 200))
+def test_extended_by_many_values_it_is_as_if_by_each(pieces, one_by_one):
+    rng = np.random.default_rng(len(pieces))
+    slow, fast = small(), small()
+    for n in (one_by_one, *pieces):
+        values = rng.random(n) * 10.0 ** rng.integers(-300, 300, n)
+        for value in values.tolist():
+            slow.append(value)
+        if n == one_by_one:
+            for value in values.tolist():
+                fast.append(value)
+        else:
+            fast.extend(values)
+        assert all_of(fast) == all_of(slow)
+
+
+def test_a_history_extended_is_as_if_by_each_cost():
+    rng = np.random.default_rng(7)
+    costs = rng.random(300_000)
+    costs[[5, 70_000]] = math.nan, math.inf
+    dev = rng.random((40_000, 3))
+    dev[:, 0] = np.arange(40_000)
+    dev[[3, 30_000, 31_000, 32_000], 1] = math.nan, -math.inf, -5.0, -5.0
+    slow, fast = History(), History()
+    for cost in costs:
+        slow.add_train(float(cost))
+    for row in dev.tolist():
+        slow.add_dev(*row)
+    for start, stop in ((0, 1), (1, 1), (1, 1500), (1500, 262_143), (262_143, 300_000)):
+        fast.extend(costs[start:stop], np.empty((0, 3)))
+    for start, stop in ((0, 3), (3, 33_000), (33_000, 40_000)):
+        fast.extend(np.empty(0), dev[start:stop])
+    for one, other in zip((fast.train, *fast.dev_series()), (slow.train, *slow.dev_series()), strict=True):
+        assert all_of(one) == all_of(other)
+    assert (fast.links, fast.best) == (slow.links, slow.best)
+    assert fast.best == (31_001, -5.0, dev[31_000, 2])
+
+
+def test_what_is_not_kept_in_full_any_more_is_not_given_for_other_values():
+    series = small()
+    for value in range(500):
+        series.append(value)
+    assert series.recent_start > 200
+    assert series.part(100, 150).tolist() == []
+    assert series.part(3, 10).tolist() == list(range(3, 10))
+    assert series.part(0, 500).tolist() == list(range(series.recent_start, 500))
+
+
+# -- of a record ---------------------------------------------------------------------------------------------
+
+
+def paired(series, size):
+    """The blocks of level 16 merged two by two, as a file has them."""
+    rows, own = series.blocks(16), 16
+    while own < size:
+        pairs = rows[: len(rows) // 2 * 2].reshape(-1, 2, 3)
+        mean = (pairs[:, 0, 1] + pairs[:, 1, 1]) / 2
+        rows = np.stack([pairs[:, :, 0].min(1), mean, pairs[:, :, 2].max(1)], axis=1)
+        own *= 2
+    return rows
+
+
+@pytest.mark.parametrize("size", [16, 32, 64, 128])
+@pytest.mark.parametrize("back_to", [0, 9, 10, 11, 17, 300, 513, 640, 799, 800])
+def test_recalled_from_a_record_it_goes_on_to_the_same_blocks(size, back_to):
+    """From blocks of any size that a file may have, back to any point with its tail, and on."""
+    values = np.random.default_rng(size).random(900)
+    whole, tail = small(keep_recent=256), np.empty(0)
+    for i, value in enumerate(values):
+        tail = whole.tail(128) if i == back_to else tail
+        whole.append(value)
+        if i + 1 == 800:
+            blocks = paired(whole, size)
+    again = small(keep_recent=256)
+    again.recall(800, values[:10], size, blocks)
+    if back_to == 11:  # neither among the first on record nor with a tail of its own
+        assert not again.reaches(back_to, tail, 128)
+        return
+    assert again.reaches(back_to, tail, 128)
+    again.truncate(back_to, tail)
+    assert again.recalled == (back_to > 10)
+    _, low, mean, high = again.view(1, back_to, 50)  # coarse where it has to be, but of the same costs
+    assert ((low >= 0) & (low <= mean) & (mean <= high) & (high <= 1)).all()
+    for value in values[back_to:].tolist():
+        again.append(value)
+    assert again.last(128).tolist() == values[-128:].tolist()
+    assert paired(again, size).tolist() == paired(whole, size).tolist()
+    if size == 16 or back_to <= 10:
+        assert again.blocks(64).tolist() == whole.blocks(64).tolist()
+    if back_to <= 10:
+        assert all_of(again)[3:] == all_of(whole)[3:]
+
+
+def test_a_tail_that_is_too_short_or_a_place_without_blocks_is_not_reached():
+    series = small()
+    series.recall(800, np.ones(10), 128, np.ones((5, 3)))
+    assert series.reaches(700, np.ones(128), 16)
+    assert not series.reaches(700, np.ones(59), 16)  # 60 behind the last block
+    assert not series.reaches(700, np.ones(128), 129)
+    assert not series.reaches(769, np.ones(128), 16)
+    assert not series.reaches(801, np.ones(128), 16)
+
+
+def test_blocks_that_no_series_has_are_not_recalled():
+    for n, size, count in ((800, 3, 4), (800, 2, 4), (800, 24, 4), (800, 16, 51), (800, 16, 0)):
+        with pytest.raises(ValueError, match="blocks of"):
+            small().recall(n, np.ones(10), size, np.ones((count, 3)))
 
 
 # -- restore -------------------------------------------------------------------------------------------------

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -11,6 +12,7 @@ import pytest
 
 from pandatui.settings import load_settings, settings_file
 from pandatui.training import Run
+from pandatui.training.events import Fact, Failed
 from pandatui.tui import face
 from pandatui.tui.screens.watch_keys import WATCH_KEYS
 from pandatui.tui.themes import THEMES
@@ -95,7 +97,7 @@ def faces(monkeypatch: pytest.MonkeyPatch) -> list[int]:
         count.append(1)
         return face.face_of(*args, **kwargs)
 
-    monkeypatch.setattr("pandatui.tui.screens.watch.face_of", counted)
+    monkeypatch.setattr("pandatui.tui.screens.run.face_of", counted)
     return count
 
 
@@ -104,7 +106,7 @@ async def test_what_has_not_changed_is_not_drawn_again(stage: Opened, faces: lis
         await s.until(lambda: s.steps == 1)
         await s.press("space")
         await s.says("paused before step 2")
-        s.watch._message = None
+        s.watch._said = None
         s.watch.look_again()
         drawn = len(faces)
         for _ in range(5):
@@ -125,7 +127,7 @@ async def test_equal_lines_and_equal_strips_repaint_nothing(
         monkeypatch.setattr(Lines, "update", lambda self, *_: painted.append(self))
         monkeypatch.setattr(CostPlot, "refresh", lambda self, *_, **__: painted.append(self))
         for _ in range(3):
-            s.watch._show(s.watch._snapshot, "")
+            s.watch._show(s.watch._snapshot, "", 99)
         assert painted == []
 
 
@@ -168,6 +170,34 @@ async def test_a_failing_training_thread_is_shown_saved_and_ends_with_70(
         assert "(stopped, step 7)" in s.app.farewell[0]
         assert any("stopped by an error" in line for line in s.app.farewell)
     assert '"status": "stopped"' in (folder / "made-run.json").read_text()
+
+
+async def test_keys_between_the_error_and_the_end_of_its_thread_are_answered(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    last_breath = threading.Event()
+
+    def failing(run: Run, seconds: float = 0.0) -> Any:
+        raise RuntimeError("the dice fell off the table")
+
+    def hold(fact: Fact) -> None:
+        if isinstance(fact, Failed):
+            last_breath.wait(60)
+
+    async with stage() as s:
+        await s.until(lambda: s.steps == 1)
+        s.app.live.driver.subscribe(hold)
+        monkeypatch.setattr(Run, "step", failing)
+        s.app.live.driver.set_pace(None)
+        try:
+            await s.until(lambda: s.app.live.driver.failure is not None)
+            for key in ("A", "space", "u"):
+                s.watch._said = None
+                await s.press(key)
+                await s.says("training has ended by an error: q quits")
+            assert s.app.live.driver.alive
+        finally:
+            last_breath.set()
 
 
 async def test_a_full_disk_is_shown_and_stops_no_training(

@@ -67,6 +67,7 @@ async def test_a_recorded_session_goes_on(
         await s.press(key)
         await s.press("enter")
         await s.until(lambda: isinstance(s.app.screen, WatchScreen) and s.app.live is not None)
+        await s.says("0 warnings" if key == "r" else "branched from half-way at step 150")
         await s.until(lambda: s.steps > 160)
         name = s.app.live.about.name
         s.app.finish(0)

@@ -21,7 +21,8 @@ from pandatui.training.events import (
 )
 from pandatui.training.knobs import KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot, View, look
-from pandatui.tui import wording
+from pandatui.tui import knob_wording, wording
+from pandatui.tui.foot import foot as foot_of
 
 ABOUT = wording.About.of("brave-otter", "spirals", (5, 4), True, "relu", "momentum")
 USED = [name for name in LIVE if "momentum" in KNOBS[name].used_by]
@@ -93,7 +94,7 @@ def test_at_full_pace_it_tells_the_speed(training: Snapshot) -> None:
 
 
 def test_the_knobs_by_importance(paused: Snapshot) -> None:
-    assert [row.plain.rstrip() for row in wording.knob_rows(paused, ABOUT, "decay", USED)] == [
+    assert [row.plain.rstrip() for row in knob_wording.knob_rows(paused, ABOUT, "decay", USED)] == [
         "TRY FIRST",
         " learning rate α  0.157     a  A",
         "   from step 9: 0.158",
@@ -115,22 +116,22 @@ def test_the_knobs_by_importance(paused: Snapshot) -> None:
 
 
 def test_the_knobs_on_one_line(paused: Snapshot) -> None:
-    line = wording.knob_line(paused, "batch_size", True, 80).plain
+    line = knob_wording.knob_line(paused, "batch_size", True, 80).plain
     assert line == "▸batch size 4 -/+   α 0.157 a/A   β 0.900 b/B   decay 0.01 d/D      notch ×3.16"
-    assert "notch" not in wording.knob_line(paused, "batch_size", True, 60).plain
-    assert wording.notch_title(False) == "hyperparameters · ×1.26 (x coarse)"
-    assert wording.notch_title(True) == "hyperparameters · ×3.16 (x fine)"
+    assert "notch" not in knob_wording.knob_line(paused, "batch_size", True, 60).plain
+    assert knob_wording.notch_title(False) == "hyperparameters · ×1.26 (x coarse)"
+    assert knob_wording.notch_title(True) == "hyperparameters · ×3.16 (x fine)"
 
 
 def test_what_happened_newest_first(paused: Snapshot) -> None:
-    lines = wording.happenings(paused, wording.EpochOf(paused), 9)
+    lines = wording.happenings(paused, wording.EpochOf(paused), 9, 99)
     assert [line.plain for line in lines] == [
         "step 36 · epoch 2                   note: a [b]note",
         "step 36 · epoch 2                   paused",
         "step 21 · epoch 1          you   2  decay 0 → 0.01",
         "step 8–9 · epoch 0         you   1  learning rate 0.1 → 0.158 (2 presses)",
     ]
-    assert len(wording.happenings(paused, wording.EpochOf(paused), 2)) == 2
+    assert len(wording.happenings(paused, wording.EpochOf(paused), 2, 99)) == 2
 
 
 @pytest.mark.parametrize("width", [120, 80, 40])
@@ -138,14 +139,14 @@ def test_the_foot_has_what_can_be_done_now_and_fits(
     paused: Snapshot, training: Snapshot, finished: Snapshot, width: int
 ) -> None:
     for s in (paused, training, finished):
-        foot = wording.foot(s, width, 4).plain
+        foot = foot_of(s, width, 4).plain
         assert len(foot) <= width
         assert foot.endswith(" ? help  q quit  ")
         assert len(foot.strip().split("  ")) <= 8
-    assert wording.foot(paused, width, 4).plain.startswith(" space go on ")
-    assert wording.foot(training, width, 4).plain.startswith(" space pause ")
-    assert wording.foot(finished, width, 4).plain.startswith(" space 4 more epochs ")
-    assert (". one step" in wording.foot(paused, width, 4).plain) == (width > 40)
+    assert foot_of(paused, width, 4).plain.startswith(" space go on ")
+    assert foot_of(training, width, 4).plain.startswith(" space pause ")
+    assert foot_of(finished, width, 4).plain.startswith(" space 4 more epochs ")
+    assert (". one step" in foot_of(paused, width, 4).plain) == (width > 40)
 
 
 def test_the_headline_of_an_end(training: Snapshot, finished: Snapshot) -> None:

@@ -1,4 +1,4 @@
-"""The watch screen playing a recorded session: no training, no data. Moving moves through time."""
+"""The screen of a run playing a recorded session: no training, no data. Moving moves through time."""
 
 from pathlib import Path
 from typing import ClassVar
@@ -8,14 +8,12 @@ from textual.binding import Binding, BindingType
 from pandatui.sessions.player import FASTEST, SLOWEST, Player
 from pandatui.training.events import GoOn, Pause
 from pandatui.training.words import number
-from pandatui.tui.charting import Look
+from pandatui.tui.charting import Look, whole_of
 from pandatui.tui.live import Replaying
 from pandatui.tui.messages import GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
-from pandatui.tui.screens.watch import WatchScreen
+from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import PACE, WATCH_KEYS
-from pandatui.tui.viewport import nudge_beyond
-from pandatui.tui.widgets.cost_plot import CostPlot
 
 _SHARED = {
     "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
@@ -41,7 +39,7 @@ def _keys() -> list[BindingType]:
     ]
 
 
-class ReplayScreen(WatchScreen, inherit_bindings=False):
+class ReplayScreen(RunScreen, inherit_bindings=False):
     """Plays a session from its start at `speed` times its own pace."""
 
     BINDINGS: ClassVar[list[BindingType]] = _keys()
@@ -56,7 +54,7 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
         super().__init__(replaying, ascii_only=ascii_only)
         self._path = path
         self._player: Player = replaying.driver
-        self._look = Look(last=max(self._player.session.steps, 1) * 1.12)
+        self._look = Look(last=whole_of(self._player.session))
 
     def on_mount(self) -> None:
         super().on_mount()
@@ -75,18 +73,22 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
         else:
             self.say(f"×{number(self._player.speed)} as fast as it was", "")
 
-    def action_cursor(self, by: int) -> None:
-        self._point(self.query_one(CostPlot).beside(float(self._player.steps), by))
+    @property
+    def here(self) -> float:
+        return float(self._player.steps)
+
+    @property
+    def axis_end(self) -> float:
+        return self._look.last or super().axis_end
+
+    @property
+    def nudge_steps(self) -> list[int]:
+        return [e.step for e in self._player.recording.events if e.kind == "nudge" and e.undone_by is None]
 
     def action_cursor_nudge(self, by: int) -> None:
-        steps = [e.step for e in self._player.recording.events if e.kind == "nudge" and e.undone_by is None]
-        ahead = nudge_beyond(steps, float(self._player.steps), by)
-        if ahead is None:
-            self.say("no nudge further that way" if steps else "no nudges in this session", "$warning")
-        else:
-            self._point(float(ahead))
+        self._jump(self.here, by, "no nudges in this session")
 
-    def _point(self, step: float) -> None:
+    def point(self, step: float) -> None:
         self._player.seek(min(max(0.0, step), float(self._player.session.steps)))
         self.look_again()
 

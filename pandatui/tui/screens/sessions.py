@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
 
-import numpy as np
 from rich.cells import cell_len
 from rich.text import Text
 from textual import work
@@ -21,88 +20,14 @@ from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError, Store
 from pandatui.sessions.keeping import annotate, delete, rename
 from pandatui.sessions.lock import Held
-from pandatui.sessions.schema import Parent, from_number
 from pandatui.sessions.store import NameRefused, Stored
 from pandatui.training.run import MAX_NOTE
-from pandatui.training.words import cost, plural
+from pandatui.training.words import plural
 from pandatui.tui.charset import to_ascii
-from pandatui.tui.plotting import sparkline
+from pandatui.tui.listing import COLUMNS, foot, preview_lines, row_of, words_of
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen
-from pandatui.tui.screens.record import RecordScreen, event_lines, settings_lines, summary_line
+from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.widgets.lines import Lines
-from pandatui.tui.wording import MUTED, About
-
-_COLUMNS = ("name", "when", "data", "status", "dev", "right", "nudges", "epochs")
-
-
-def row_of(stored: Stored) -> tuple[str, ...]:
-    """One line of the table, cleaned; `dev` and `right` are the best of the run."""
-    s = stored.session
-    if s is None:
-        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "")
-    best, right = s.result.best_dev_cost, s.result.best_dev_accuracy
-    nudges = len({e.nudge for e in s.events if e.kind == "nudge"})
-    return (
-        plain(s.name, 30),
-        plain(s.created[5:16].replace("T", " "), 11),
-        plain(s.data.name, 16),
-        stored.status,
-        cost(from_number(best)) if best is not None else "",
-        f"{from_number(right):.1%}" if right is not None else "",
-        str(nudges or ""),
-        str(s.epochs),
-    )
-
-
-def words_of(stored: Stored) -> str:
-    """What a filter looks through: name, data, status and network."""
-    s = stored.session
-    if s is None:
-        return f"{plain(stored.path.stem, 80)} unreadable".casefold()
-    return f"{plain(s.name, 80)} {plain(s.data.name, 80)} {stored.status} {network_of(s)}".casefold()
-
-
-def network_of(s: Session) -> str:
-    """64-32 BN momentum, 64-32 tanh adam."""
-    c = s.config
-    about = About.of("", "", c["hidden"], c["batch_norm"], c["activation"], c["optimizer"])
-    return plain(f"{about.network} {about.optimizer}", 80)
-
-
-def lineage(parent: Parent, names: dict[str, str]) -> str:
-    """brave-otter@412, or the trial that it was; `names` are those that ids have now."""
-    if parent.study is not None:
-        return f"{plain(parent.study, 30)} trial {parent.trial}"
-    recorded = plain(parent.name or parent.id or "unknown", 30)
-    now = plain(names.get(parent.id or "", recorded), 30)
-    was = f" (then {recorded})" if now != recorded and parent.name else ""
-    return f"{now}@{parent.step or 0:,}{was}"
-
-
-_KEYS = (
-    ("up/down", "choose"),
-    ("enter", "open"),
-    ("/", "filter"),
-    ("n", "note"),
-    ("R", "rename"),
-    ("del", "delete"),
-    ("esc", "close"),
-    ("q", "quit"),
-)
-_FIRST = ("esc", "/", "n", "R", "del", "enter", "q", "up/down")  # where not all fit
-
-
-def foot(width: int, filtered: bool) -> Content:
-    """The keys, as many as fit, the more needed ones first."""
-    words = {key: "all again" if filtered and key == "esc" else word for key, word in _KEYS}
-    room, fit = width + 1, set()
-    for key in _FIRST:
-        size = len(key) + len(words[key]) + 3
-        if size <= room:
-            room -= size
-            fit.add(key)
-    shown = [Content.assemble((key, "bold $accent"), f" {words[key]}") for key in words if key in fit]
-    return Content(" ") + Content("  ").join(shown)
 
 
 def _reason(error: Exception) -> str:
@@ -184,7 +109,7 @@ class SessionsScreen(Screen[None]):
         table = self.query_one(DataTable)
         at = table.cursor_row
         table.clear(columns=True)
-        for name, *cells in zip(_COLUMNS, *rows.values(), strict=True):
+        for name, *cells in zip(COLUMNS, *rows.values(), strict=True):
             table.add_column(name, key=name, width=max(map(cell_len, (name, *cells))))
         self._fill(choose, at)
         if first and not self.query_one("#filter").has_focus:
@@ -232,26 +157,10 @@ class SessionsScreen(Screen[None]):
         elif stored.session is None:
             preview.show([Content.styled(plain(stored.problem, 500), "$error")])
         else:
-            preview.show(self._preview(stored.session, max(10, preview.size.width)))
-
-    def _preview(self, session: Session, width: int) -> list[Content]:
-        values = np.array([from_number(v) for v in session.curves.dev_cost.first])
-        lines = [summary_line(session)]
-        if session.parent is not None:
-            lines.append(
-                Content.assemble(("branch of ", MUTED), (lineage(session.parent, self._names), "$accent"))
+            width, tall = max(10, preview.size.width), self.has_class("-wide")
+            preview.show(
+                preview_lines(stored.session, self._names, width, tall=tall, unicode=not self._ascii)
             )
-        lines.append(Content.assemble(("network ", MUTED), network_of(session)))
-        if len(values):
-            spark = sparkline(values, max(1, min(width - 10, 60)), unicode=not self._ascii)
-            lines.append(Content.assemble(("dev cost ", MUTED), (spark, "$secondary")))
-        happened = event_lines(session)
-        last = happened[-8:]
-        if len(happened) > len(last):
-            last.insert(0, Content.styled(f"{len(happened) - len(last)} more before", MUTED))
-        if self.has_class("-wide"):
-            return [*lines, Content(""), *settings_lines(session), Content(""), *last]
-        return [*lines, *reversed(happened[-8:])]
 
     def on_data_table_row_selected(self) -> None:
         stored = self._chosen()

@@ -1,0 +1,56 @@
+"""The foot of the screen: the keys that can be used now."""
+
+from textual.content import Content
+
+from pandatui.training.snapshot import Snapshot
+from pandatui.training.words import plural
+
+
+def distance(steps: int, steps_per_epoch: int) -> str:
+    """2 epochs, or 12 steps where that is less than one."""
+    epochs = steps / max(1, steps_per_epoch)
+    return plural(round(epochs), "epoch") if epochs >= 1 else plural(steps, "step")
+
+
+def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
+    """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where room is scarce."""
+    back = f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})"
+    keys = [("u", back if width >= 100 else "undo")]
+    return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
+
+
+def foot(s: Snapshot, width: int, more: int) -> Content:
+    """The keys that can be used now, eight at the most, as many as fit."""
+    if s.speed is not None:
+        keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
+        keys += [("<>", "speed"), ("f", "train on from here"), ("esc", "close")]
+    elif s.status == "failed":
+        keys = [("←→", "read the curve")]
+    elif s.status == "diverged":
+        keys = [("h", "rescue"), *undo_keys(s, width), ("←→", "read the curve"), ("ctrl+n", "new run")]
+    elif s.status == "finished":
+        keys = [
+            ("space", f"{more:,} more epochs"),
+            *undo_keys(s, width),
+            ("←→", "read the curve"),
+            ("ctrl+n", "new run"),
+        ]
+    else:
+        keys = [("space", "go on" if s.paused else "pause")]
+        keys += [(".", "one step")] if s.paused else []
+        keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
+        keys += undo_keys(s, width)
+        keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
+        keys += [("ctrl+n", "new run")] if width >= 100 else []
+    keys += [("?", "help"), ("q", "quit")]
+    parts: list[tuple[str, str]] = [(" ", "")]
+    used = 1
+    last = keys[-2:]
+    reserve = sum(len(k) + len(w) + 3 for k, w in last)
+    for key, word in keys:
+        size = len(key) + len(word) + 3
+        if (key, word) not in last and used + size + reserve > width:
+            continue
+        parts += [(key, "bold $accent"), (f" {word}  ", "")]
+        used += size
+    return Content.assemble(*parts)

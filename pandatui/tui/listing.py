@@ -1,0 +1,106 @@
+"""The list of sessions in words, as pure functions: rows, what a filter sees, the preview, the keys."""
+
+import numpy as np
+from textual.content import Content
+
+from pandatui.plain import plain
+from pandatui.sessions import Session
+from pandatui.sessions.schema import Parent, from_number
+from pandatui.sessions.store import Stored
+from pandatui.training.words import cost
+from pandatui.tui.plotting import sparkline
+from pandatui.tui.record_wording import event_lines, settings_lines, summary_line
+from pandatui.tui.wording import MUTED, About
+
+COLUMNS = ("name", "when", "data", "status", "dev", "right", "nudges", "epochs")
+
+
+def row_of(stored: Stored) -> tuple[str, ...]:
+    """One line of the table, cleaned; `dev` and `right` are the best of the run."""
+    s = stored.session
+    if s is None:
+        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "")
+    best, right = s.result.best_dev_cost, s.result.best_dev_accuracy
+    nudges = len({e.nudge for e in s.events if e.kind == "nudge"})
+    return (
+        plain(s.name, 30),
+        plain(s.created[5:16].replace("T", " "), 11),
+        plain(s.data.name, 16),
+        stored.status,
+        cost(from_number(best)) if best is not None else "",
+        f"{from_number(right):.1%}" if right is not None else "",
+        str(nudges or ""),
+        str(s.epochs),
+    )
+
+
+def words_of(stored: Stored) -> str:
+    """What a filter looks through: name, data, status and network."""
+    s = stored.session
+    if s is None:
+        return f"{plain(stored.path.stem, 80)} unreadable".casefold()
+    return f"{plain(s.name, 80)} {plain(s.data.name, 80)} {stored.status} {network_of(s)}".casefold()
+
+
+def network_of(s: Session) -> str:
+    """64-32 BN momentum, 64-32 tanh adam."""
+    c = s.config
+    about = About.of("", "", c["hidden"], c["batch_norm"], c["activation"], c["optimizer"])
+    return plain(f"{about.network} {about.optimizer}", 80)
+
+
+def lineage(parent: Parent, names: dict[str, str]) -> str:
+    """brave-otter@412, or the trial that it was; `names` are those that ids have now."""
+    if parent.study is not None:
+        return f"{plain(parent.study, 30)} trial {parent.trial}"
+    recorded = plain(parent.name or parent.id or "unknown", 30)
+    now = plain(names.get(parent.id or "", recorded), 30)
+    was = f" (then {recorded})" if now != recorded and parent.name else ""
+    return f"{now}@{parent.step or 0:,}{was}"
+
+
+def preview_lines(
+    session: Session, names: dict[str, str], width: int, *, tall: bool, unicode: bool
+) -> list[Content]:
+    """A session at a glance, `width` columns wide; without its settings, newest first, unless `tall`."""
+    values = np.array([from_number(v) for v in session.curves.dev_cost.first])
+    lines = [summary_line(session)]
+    if session.parent is not None:
+        lines.append(Content.assemble(("branch of ", MUTED), (lineage(session.parent, names), "$accent")))
+    lines.append(Content.assemble(("network ", MUTED), network_of(session)))
+    if len(values):
+        spark = sparkline(values, max(1, min(width - 10, 60)), unicode=unicode)
+        lines.append(Content.assemble(("dev cost ", MUTED), (spark, "$secondary")))
+    happened = event_lines(session)
+    last = happened[-8:]
+    if not tall:
+        return [*lines, *reversed(last)]
+    if len(happened) > len(last):
+        last.insert(0, Content.styled(f"{len(happened) - len(last)} more before", MUTED))
+    return [*lines, Content(""), *settings_lines(session), Content(""), *last]
+
+
+_KEYS = (
+    ("up/down", "choose"),
+    ("enter", "open"),
+    ("/", "filter"),
+    ("n", "note"),
+    ("R", "rename"),
+    ("del", "delete"),
+    ("esc", "close"),
+    ("q", "quit"),
+)
+_FIRST = ("esc", "/", "n", "R", "del", "enter", "q", "up/down")  # where not all fit
+
+
+def foot(width: int, filtered: bool) -> Content:
+    """The keys, as many as fit, the more needed ones first."""
+    words = {key: "all again" if filtered and key == "esc" else word for key, word in _KEYS}
+    room, fit = width + 1, set()
+    for key in _FIRST:
+        size = len(key) + len(words[key]) + 3
+        if size <= room:
+            room -= size
+            fit.add(key)
+    shown = [Content.assemble((key, "bold $accent"), f" {words[key]}") for key in words if key in fit]
+    return Content(" ") + Content("  ").join(shown)

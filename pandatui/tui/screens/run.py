@@ -1,0 +1,206 @@
+"""A run on the screen, live or recorded: a snapshot a few times a second, and what changed is shown.
+
+It holds no truth but how a person wants to look, what is in hand, and what was said last.
+"""
+
+import time
+from dataclasses import replace
+
+from textual.app import ComposeResult
+from textual.containers import Horizontal
+from textual.content import Content
+from textual.timer import Timer
+from textual.widget import Widget
+from textual.widgets import HelpPanel
+
+from pandatui.plain import plain
+from pandatui.training.events import EpochDone, Fact, Failed, Recorded
+from pandatui.training.snapshot import Snapshot, View
+from pandatui.training.words import sentence
+from pandatui.tui import knob_wording, wording
+from pandatui.tui.charset import to_ascii
+from pandatui.tui.charting import axis_end
+from pandatui.tui.face import Hand, Said, Space, face_of
+from pandatui.tui.live import Live, Replaying
+from pandatui.tui.messages import FactPushed
+from pandatui.tui.screens.looking import LookingScreen
+from pandatui.tui.widgets.cost_plot import CostPlot
+from pandatui.tui.widgets.lines import Lines
+
+REFRESH = 0.25  # seconds; at full pace every second time, which leaves training its share
+MESSAGE_SECONDS = 8
+FIRST_SECONDS = 60  # what is said on opening may be long, and nobody may be looking yet
+
+
+class RunScreen(LookingScreen, inherit_bindings=False):
+    """Shows a `Live` or `Replaying` run; the keys are its children's."""
+
+    CSS_PATH = "run.tcss"
+
+    def __init__(self, live: Live | Replaying, *, ascii_only: bool = False, words: str = "") -> None:
+        """`words`: what to say first."""
+        super().__init__()
+        self.live = live
+        self._ascii = ascii_only
+        self._hand = Hand(lesson=live.lesson)
+        self._snapshot: Snapshot | None = None
+        self._said: Said | None = None
+        if words:
+            self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
+        self._drawn: object = None
+        self._timer: Timer | None = None
+        self._ticks = 0
+
+    def compose(self) -> ComposeResult:
+        yield Lines(id="status", ascii_only=self._ascii)
+        with Horizontal(id="middle"):
+            yield CostPlot(id="plot", ascii_only=self._ascii)
+            yield Lines(id="knobs", ascii_only=self._ascii)
+        yield Lines(id="knob-line", ascii_only=self._ascii)
+        yield Lines(id="log", ascii_only=self._ascii)
+        yield Lines(id="foot", ascii_only=self._ascii)
+
+    def on_mount(self) -> None:
+        if not self.query("#log"):
+            return  # the app is leaving already: nothing was composed
+        self.set_class(self._ascii, "-ascii")
+        self.query_one("#log").border_title = "what happened"
+        self.live.driver.subscribe(self._hear)
+        self._timer = self.set_interval(REFRESH, self._tick)
+        self.call_after_refresh(self.look_again)
+
+    def on_screen_suspend(self) -> None:
+        if self._timer is not None:
+            self._timer.pause()
+
+    def on_screen_resume(self) -> None:
+        if self._timer is not None:
+            self._timer.resume()
+            self.call_after_refresh(self.look_again)
+
+    def on_resize(self) -> None:
+        self.call_after_refresh(self.look_again)
+
+    def _tick(self) -> None:
+        self._ticks += 1
+        full_pace = self.live.driver.pace is None and self._snapshot is not None and self._snapshot.training
+        if not (full_pace and self._ticks % 2):
+            self.look_again()
+
+    # -- what is shown -----------------------------------------------------------------------------------
+
+    def look_again(self) -> None:
+        """Take a snapshot and show it, unless another screen hides this one."""
+        if not self.is_active or self._timer is None:
+            return
+        plot = self.query_one(CostPlot)
+        first, last = self._look.window or (1.0, None)
+        try:
+            snapshot = self.live.driver.snapshot(View(first, last, 2 * max(1, plot.size.width)), timeout=0.1)
+        except TimeoutError:  # a long step
+            if self._snapshot is None:
+                return
+            snapshot = self._snapshot
+        problem, on_disk = self.live.recorder.problem, self.live.recorder.events_on_disk
+        if (failure := self.live.driver.failure) is not None:
+            snapshot, problem = replace(snapshot, status="failed"), sentence(Failed(failure))
+        self._snapshot = snapshot
+        self.set_class(bool(self.query(HelpPanel)), "-helped")
+        if self._said is not None and time.monotonic() > self._said.until:
+            self._said = None
+        state = (
+            snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
+            snapshot.target_epochs, self._look, self._said, self._hand,
+            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
+        )  # fmt: skip
+        if state == self._drawn:
+            return
+        self._drawn = state
+        self._show(snapshot, problem, on_disk)
+
+    def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
+        log = self.query_one("#log", Lines)
+        face = face_of(
+            s,
+            self.live.about,
+            self._look,
+            self._hand,
+            said=self._said,
+            on_disk=on_disk,
+            problem=problem,
+            more=self.live.config.epochs,
+            space=Space(
+                self.query_one("#status").size.width,  # less than the screen's beside the help panel
+                log.size.width,
+                log.size.height,
+                tiny=self.has_class("-slim") or self.has_class("-short"),
+                wide=self.has_class("-wide"),
+            ),
+        )
+        plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
+        self.query_one("#status", Lines).show([face.status])
+        plot.show(face.chart)
+        self._entitle(plot, face.plot_title, wording.standing(s))
+        self._entitle(knobs, knob_wording.notch_title(self._hand.coarse))
+        knobs.show(face.knobs)
+        self.query_one("#knob-line", Lines).show([face.knob_line])
+        log.show(face.log)
+        self.query_one("#foot", Lines).show([face.foot])
+
+    def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
+        """A panel's head and foot; setting one repaints the widget, so only what is new is set."""
+        if self._ascii:
+            title, subtitle = to_ascii(title), to_ascii(subtitle)
+        if (title, subtitle) != (widget.border_title or "", widget.border_subtitle or ""):
+            widget.border_title, widget.border_subtitle = title, subtitle
+
+    def say(self, text: str, style: str = "$accent", event: int = 0) -> None:
+        """A message in words, at once; it gives way to the next, or goes after a while.
+
+        One about an event is marked while that is on no disk.
+        """
+        self._said = Said(Content.styled(plain(text, 400), style), time.monotonic() + MESSAGE_SECONDS, event)
+        self.look_again()
+
+    # -- what the training thread tells ------------------------------------------------------------------
+
+    def _hear(self, fact: Fact) -> None:
+        """In the training thread. Epochs end hundreds of times a second at full pace: the timer sees them."""
+        if not isinstance(fact, EpochDone):
+            self.post_message(FactPushed(fact))
+
+    def on_fact_pushed(self, message: FactPushed) -> None:
+        paused = self._snapshot is not None and not self._snapshot.training
+        if (said := wording.answer(message.fact, paused)) is not None:
+            self.say(*said, event=message.fact.event.id if isinstance(message.fact, Recorded) else 0)
+        else:
+            self.look_again()
+
+    # -- the curve ---------------------------------------------------------------------------------------
+
+    @property
+    def curve_end(self) -> int | None:
+        return self._snapshot.steps if self._snapshot is not None else None
+
+    @property
+    def nudge_steps(self) -> list[int]:
+        s = self._snapshot
+        return [g.first_step for g in s.gestures if not g.undone] if s is not None else []
+
+    @property
+    def axis_end(self) -> float:
+        s = self._snapshot
+        return axis_end(s.steps, s.steps_per_epoch, s.target_epochs) if s is not None else 1.0
+
+    # -- help --------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        if not self.close_help():
+            self.app.action_show_help_panel()
+
+    def close_help(self) -> bool:
+        """Close the help panel; returns whether it was open."""
+        if self.query(HelpPanel):
+            self.app.action_hide_help_panel()
+            return True
+        return False

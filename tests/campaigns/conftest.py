@@ -1,0 +1,166 @@
+"""What the kill campaigns share: how many and with what seed, the commands, and a count of what was seen.
+
+`PANDATUI_KILLS` says how many there are in all; `PANDATUI_SEED` repeats a campaign's keys and moments, as far
+as a machine can be repeated.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+import secrets
+import shutil
+import signal
+import subprocess
+import sys
+import threading
+from collections import Counter
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from pandatui.sessions import Store
+from pandatui.sessions.checkpoints import folder_of
+from pandatui.sessions.recovery import journal_path
+from pandatui.sessions.store import Stored, belongings, look, read
+
+KILLS = int(os.environ.get("PANDATUI_KILLS", "6"))
+SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
+PERCENT = {"the app": 34, "a resumed run": 16, "a long run": 3}  # of the kills; the rest are of a new run
+LONG = 120.0  # seconds: only a failure waits so long
+START = 0.6  # seconds that a command takes, about, until its session is there
+
+_seen: dict[str, Counter[str]] = {}
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    for kind, seen in _seen.items():
+        words = ", ".join(f"{count:,} {what}" for what, count in seen.items() if count)
+        terminalreporter.write_line(f"kills of {kind} (PANDATUI_SEED={SEED}): {words}")
+
+
+class Campaign:
+    """The kills of one kind: `count` of them, in the sessions folder `store`."""
+
+    def __init__(self, kind: str, folder: Path) -> None:
+        self.kind = kind
+        self.store = Store(folder)
+        self.store.prepare()
+        shares = {name: KILLS * percent // 100 for name, percent in PERCENT.items()}
+        self.count = shares.get(kind, KILLS - sum(shares.values()))
+        self.seen = _seen.setdefault(kind, Counter()) if self.count else Counter()
+
+    def inside(self, name: str) -> Campaign:
+        """The same in a folder below."""
+        return Campaign(self.kind, self.store.folder / name)
+
+    def chance(self, number: int) -> random.Random:
+        return random.Random(f"{SEED}/{self.kind}/{number}")
+
+    def moment(self, number: int, low: float, high: float) -> float:
+        """A random moment; those of all numbers together are spread over the whole stretch."""
+        return low + (high - low) * (number + self.chance(number).random()) / self.count
+
+    # -- killing -----------------------------------------------------------------------------------------
+
+    def command(self, *arguments: str) -> list[str]:
+        return [sys.executable, "-m", "pandatui", *arguments, "--sessions", str(self.store.folder)]
+
+    def killed(self, command: list[str], path: Path, after: float, stop: float | None = None) -> list[str]:
+        """Start it, and kill it so many seconds after it has written its session (or before); what it said.
+
+        With `stop` it is asked to end then, and killed so much later: while it saves, or when it has.
+        """
+        tick = threading.Event()
+        before = path.stat().st_mtime_ns if path.exists() else 0
+        said: list[str] = []
+        with subprocess.Popen(
+            command, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE, text=True
+        ) as process:
+            reader = threading.Thread(target=lambda: said.extend(process.stderr or ()))
+            reader.start()
+            if after < 0:
+                tick.wait(max(0.0, START + after))
+            else:
+                while process.poll() is None and not (path.exists() and path.stat().st_mtime_ns > before):
+                    tick.wait(0.001)
+                tick.wait(after)
+            if stop is not None and process.poll() is None:
+                process.send_signal(signal.SIGTERM)
+                tick.wait(stop)
+            process.kill()
+            reader.join()
+        self.seen["kills"] += 1
+        self.seen["ended before"] += process.returncode != -signal.SIGKILL
+        return said
+
+    # -- what is left ------------------------------------------------------------------------------------
+
+    def answer(self, *arguments: str) -> Any:
+        """What a command says as JSON; 6 is the status of a run that diverged."""
+        done = subprocess.run(self.command(*arguments, "--json"), capture_output=True, timeout=LONG)
+        assert done.returncode in (0, 6), done.stderr.decode()
+        return json.loads(done.stdout)
+
+    def listed(self) -> set[str]:
+        """What `pandatui sessions` lists: all can be read, and what had not ended is crashed."""
+        found = {each["name"]: each for each in self.answer("sessions")}
+        for name, each in found.items():
+            assert "problem" not in each
+            written = read(self.store.path(name))[0].status
+            assert each["status"] in ({"crashed"} if written == "running" else {"crashed", written})
+            self.seen["crashed"] += each["status"] == "crashed"
+        return set(found)
+
+    def looked(self, path: Path) -> Stored:
+        """The session as a kill has left it: nothing is wrong with it, and looking changes nothing."""
+        stored = look(path)
+        assert stored.session is not None
+        assert (stored.warning, stored.edited, stored.holder) == ("", False, None)
+        assert look(path).session == stored.session
+        return stored
+
+    def has_checkpoint(self, path: Path) -> bool:
+        """Whether there is a state on disk to go on from."""
+        found = any(folder_of(path).glob("*.npz"))
+        self.seen["with a checkpoint"] += found
+        return found
+
+    # -- going on ----------------------------------------------------------------------------------------
+
+    def resumed(self, path: Path) -> tuple[str, str]:
+        """The final hashes, by `pandatui resume`; nothing is left of the killed one then."""
+        crashed = look(path).status == "crashed"
+        found = self.answer("resume", path.stem)
+        if crashed:
+            left = [each.name for each in belongings(path) if ".torn-" not in each.name]
+            assert left in ([path.name], [path.name, folder_of(path).name])
+            assert not list(folder_of(path).glob(".*"))
+        return found["weights_sha256"], found["costs_sha256"]
+
+    def resumed_from_the_seed(self, path: Path) -> tuple[str, str]:
+        """The same by a copy without checkpoints."""
+        other = self.inside("without")
+        for each in (path, journal_path(path)):
+            if each.exists():
+                shutil.copy(each, other.store.folder)
+        try:
+            return other.resumed(other.store.path(path.stem))
+        finally:
+            shutil.rmtree(other.store.folder)
+
+
+@pytest.fixture
+def campaign(tmp_path: Path) -> Callable[[str], Campaign]:
+    """The campaign of a kind; what it has seen is told at the end of the tests."""
+
+    def campaign(kind: str) -> Campaign:
+        made = Campaign(kind, tmp_path / "sessions")
+        if not made.count:
+            pytest.skip(f"none among {KILLS}; PANDATUI_KILLS says how many")
+        return made
+
+    return campaign
