@@ -17,29 +17,28 @@ from pandatui.plain import plain
 from pandatui.sessions import Session, Store
 from pandatui.sessions.export import as_csv, as_npz, as_schedule, step_of
 from pandatui.sessions.inputs import load_inputs
-from pandatui.sessions.replay import RerunError, rerun
+from pandatui.sessions.replay import UNKNOWN, RerunError, rerun
 from pandatui.sessions.store import read, write_whole
 from pandatui.training import ConfigError, Run
-from pandatui.training.environment import pin_blas
 
 
 def export_session(
-    store: Store, path: Path, *, form: str, at: str, data: str | None, output: str | None
+    store: Store, path: Path, *, form: str, at: str, data: str | None, accept_edited: bool, output: str | None
 ) -> int:
     """Write a session in another form; the exit status."""
-    session, whole = read(path)
     if form == "npz":
         if output is None and sys.stdout.isatty():
             raise click.UsageError("npz is not for a terminal: expected -o FILE")
-        asked = Replay(store, path, data, accept_edited=True, as_json=False)
+        asked = Replay(store, path, data, accept_edited, as_json=False)
         try:
-            run, dataset = trained(asked, session, at)
+            run, dataset = trained(asked, asked.record(), at)
             _write(as_npz(run, dataset), output)
         except (RerunError, ConfigError) as error:
             return asked.refuse(error)
         return 0
-    if at != "last" or data is not None:
-        raise click.UsageError("expected --at and --data with --format npz alone")
+    if at != "last" or data is not None or accept_edited:
+        raise click.UsageError("expected --at, --data and --accept-edited with --format npz alone")
+    session, whole = read(path)
     if form == "csv":
         text = as_csv(session)
     elif form == "json":
@@ -54,12 +53,13 @@ def export_session(
     return 0
 
 
-def predict_rows(store: Store, path: Path, file: str, *, data: str | None, output: str | None) -> int:
+def predict_rows(
+    store: Store, path: Path, file: str, *, data: str | None, accept_edited: bool, output: str | None
+) -> int:
     """The label and the probabilities of each row; the exit status."""
-    session, _ = read(path)
-    asked = Replay(store, path, data, accept_edited=True, as_json=False)
+    asked = Replay(store, path, data, accept_edited, as_json=False)
     try:
-        run, dataset = trained(asked, session, "last")
+        run, dataset = trained(asked, asked.record(), "last")
     except (RerunError, ConfigError) as error:
         return asked.refuse(error)
     inputs = load_inputs(file, run.config, dataset)
@@ -75,19 +75,27 @@ def predict_rows(store: Store, path: Path, file: str, *, data: str | None, outpu
 
 
 def trained(asked: Replay, session: Session, at: str) -> tuple[Run, Dataset]:
-    """The session's run at a step, trained again. Says so where its weights are not those on record."""
+    """The session's run at a step, trained again from the nearest checkpoint, or else from the seed.
+
+    Says so where its weights are not those on record.
+    """
     try:
         step = step_of(session, at)
     except ValueError as error:
         raise click.UsageError(f"--at: {error}") from None
-    pin_blas()
+    until = step if step < session.steps else None
+    expected = session.result.weights_sha256
     progress = report.StepProgress("training it again")
     try:
         dataset = asked.dataset(session)
-        run = rerun(session, dataset, until=step, progress=progress)
+        for checkpoints in (asked.checkpoints(), None):
+            run = rerun(session, dataset, until=until, progress=progress, checkpoints=checkpoints)
+            differs = until is None and run.weights_sha256() != expected != UNKNOWN
+            if checkpoints is None or not differs:
+                break
     finally:
         progress.done()
-    if step == session.steps and run.weights_sha256() != session.result.weights_sha256:
+    if differs:
         report.say(
             f"note: trained again, its weights are not bit for bit those on record; "
             f"pandatui replay {asked.called} --verify says more"

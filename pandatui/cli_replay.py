@@ -12,6 +12,7 @@ import click
 from pandatui import report, report_replay
 from pandatui.data import Dataset
 from pandatui.sessions import Session, SessionError, Store
+from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.ghosts import check_gestures, ghost_session, train_ghost, worth
 from pandatui.sessions.recorder import Identity
 from pandatui.sessions.replay import RerunError, data_of, rerun
@@ -48,15 +49,24 @@ class Replay:
             raise RerunError(str(error)) from None
         if not (whole or self.accept_edited):
             raise RerunError(
-                f"{self.path.name!r} is not as it was written; to train it again all the same: "
-                f"pandatui replay {self.called} --verify --accept-edited"
+                f"{self.path.name!r} is not as it was written; "
+                "to train it again all the same, give the command with --accept-edited"
             )
         return recovered(self.path)  # with what its journal has ahead of the file
 
+    @property
+    def trusted(self) -> bool:
+        """Whether it is of the folder in use: for such alone a path on record is followed."""
+        return self.path.resolve().parent == self.store.folder.resolve()
+
+    def checkpoints(self) -> Path | None:
+        """Where to start from: the checkpoints of a session of the folder in use, unless it was edited."""
+        folder = folder_of(self.path)
+        return folder if self.trusted and folder.is_dir() and read(self.path)[1] else None
+
     def dataset(self, session: Session) -> Dataset:
-        """Its data; a path on record is followed for a session of the folder in use alone."""
-        trusted = self.path.resolve().parent == self.store.folder.resolve()
-        return data_of(session, self.data, trusted=trusted, progress=report.LoadProgress())
+        """Its data."""
+        return data_of(session, self.data, trusted=self.trusted, progress=report.LoadProgress())
 
     def refuse(self, error: Exception) -> int:
         """It can't be trained again here."""

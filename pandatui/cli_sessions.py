@@ -35,6 +35,11 @@ def of_session(command: F) -> F:
     return click.argument("session", required=False, metavar="[SESSION]")(_in_folder(command))
 
 
+def _accept_edited(command: F) -> F:
+    text = "Train it again even when the file is not as it was written."
+    return click.option("--accept-edited", is_flag=True, help=text)(command)
+
+
 def as_json_option(command: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="As JSON on stdout.")(command)
 
@@ -104,7 +109,7 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
 @click.option("--without", metavar="N|all", multiple=True, help="Train it again without nudge N; repeatable.")
 @click.option("--until", metavar="STEP", type=click.IntRange(min=1), help="Train it again up to a step.")
 @data_option("Its data, where they have moved.")
-@click.option("--accept-edited", is_flag=True, help="Also when the file is not as it was written.")
+@_accept_edited
 @as_json_option
 def replay(session: str | None, sessions: str | None, as_json: bool, **options: Any) -> None:
     """Play a session on the watch screen; or train it again, without a screen.
@@ -141,11 +146,13 @@ def replay(session: str | None, sessions: str | None, as_json: bool, **options: 
 )
 @click.option("--at", metavar="best|last|STEP", default="last", help="Of npz: the network when. [last]")
 @data_option("Of npz: the session's data, where they have moved.")
+@_accept_edited
 @click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
 def export(session: str | None, sessions: str | None, output: str | None, **options: Any) -> None:
     """Hand a session on. SESSION is a path or a name. [the newest]
 
-    For npz it is trained again up to the step: weights, running averages, standardisation, class names.
+    For npz it is trained again up to the step, from the nearest checkpoint where there is one: weights,
+    running averages, standardisation, class names.
     """
     import sys
 
@@ -160,15 +167,16 @@ def export(session: str | None, sessions: str | None, output: str | None, **opti
 @click.argument("file")
 @_in_folder
 @data_option("The session's data, where they have moved.")
+@_accept_edited
 @click.option("-o", "--output", metavar="FILE", help="Write there. [stdout]")
-def predict(session: str, file: str, sessions: str | None, output: str | None, data: str | None) -> None:
+def predict(session: str, file: str, sessions: str | None, **options: Any) -> None:
     """Use a session's network, trained again: the label and the probabilities of each row of FILE, as CSV."""
     import sys
 
     from pandatui.cli_hand_on import predict_rows
 
     store = store_of(sessions)
-    sys.exit(predict_rows(store, store.find(session), file, output=output, data=data))
+    sys.exit(predict_rows(store, store.find(session), file, **options))
 
 
 def _play(session: str | None, sessions: str | None, speed: float) -> int:

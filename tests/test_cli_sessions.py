@@ -5,6 +5,7 @@ from __future__ import annotations
 import csv
 import io
 import json
+import shutil
 import sys
 import unicodedata
 
@@ -12,7 +13,9 @@ import numpy as np
 import pytest
 
 from pandatui import cli
+from pandatui.sessions.checkpoints import Checkpoints, kept_by
 from pandatui.sessions.recorder import Identity, record
+from pandatui.sessions.replay import rerun
 from pandatui.sessions.schema import Parent, encode, integrity_of
 from pandatui.sessions.store import Store, read
 from pandatui.training import Run
@@ -411,6 +414,82 @@ def test_the_network_at_best_last_and_a_step(pandatui_, kept, tmp_path):
     assert pandatui_("export", "--format", "npz", "--at", "79", "-o", "x")[0] == 2
     assert pandatui_("export", "--format", "csv", "--at", "best")[0] == 2
     assert pandatui_("export")[0] == 2
+
+
+@pytest.fixture
+def with_checkpoints(kept, folder):
+    """Saves a session with checkpoints of its own."""
+
+    def keep(**settings):
+        session = kept(**settings)
+        run = rerun(session, prepare(RunOptions(**({"data": "xor"} | settings)))[1])
+        Checkpoints(folder / "brave-otter.checkpoints").keep(kept_by(run))
+        return session
+
+    return keep
+
+
+@pytest.fixture
+def steps_trained(monkeypatch):
+    trained = []
+    step = Run.train_step
+    monkeypatch.setattr(Run, "train_step", lambda self: trained.append(1) or step(self))
+    return trained
+
+
+def test_the_network_comes_from_the_nearest_checkpoint_with_the_same_bytes(
+    pandatui_, with_checkpoints, folder, tmp_path, steps_trained
+):
+    with_checkpoints()
+    found = {}
+    for name, least in (("near", 0), ("seed", 1)):
+        for at in ("last", "5", "best", "40", "64"):
+            steps_trained.clear()
+            assert pandatui_("export", "--format", "npz", "--at", at, "-o", "net.npz") == (0, "", "")
+            found[name, at] = (tmp_path / "net.npz").read_bytes()
+            assert (len(steps_trained) < 32) == (name == "near" or at == "5")
+        np.savez(tmp_path / "rows.npz", X=np.ones((2, 2)))
+        steps_trained.clear()
+        found[name, "rows"] = pandatui_("predict", "brave-otter", "rows.npz")
+        assert bool(steps_trained) == bool(least)
+        shutil.rmtree(folder / "brave-otter.checkpoints", ignore_errors=True)
+    for what in ("last", "5", "best", "40", "64", "rows"):
+        assert found["near", what] == found["seed", what]
+
+
+def test_a_checkpoint_with_other_weights_is_not_handed_on(pandatui_, with_checkpoints, folder, tmp_path):
+    session = with_checkpoints()
+    dataset = prepare(RunOptions(data="xor"))[1]
+    run = rerun(session, dataset)
+    run.network.parameters += 1
+    shutil.rmtree(folder / "brave-otter.checkpoints")
+    Checkpoints(folder / "brave-otter.checkpoints").keep(kept_by(run))
+    assert pandatui_("export", "--format", "npz", "-o", "net.npz") == (0, "", "")
+    with np.load(tmp_path / "net.npz", allow_pickle=False) as net:
+        assert net["W1"].tolist() == rerun(session, dataset).network.views["W1"][0].tolist()
+
+
+@pytest.mark.parametrize("command", [("export", "--format", "npz", "-o", "x.npz"), ("predict",)])
+def test_of_an_edited_session_nothing_is_handed_on_unless_that_is_accepted(
+    pandatui_, with_checkpoints, folder, tmp_path, steps_trained, command
+):
+    with_checkpoints()
+    steps_trained.clear()
+    edited(folder, lambda p: p["events"][0].update(to=0.4))
+    np.savez(tmp_path / "rows.npz", X=np.ones((2, 2)))
+    args = (*command, "brave-otter", "rows.npz") if command == ("predict",) else command
+    status, out, err = pandatui_(*args)
+    assert (status, out, err.count("\n")) == (5, "", 1)
+    assert "--accept-edited" in err
+    assert not steps_trained
+    assert not (tmp_path / "x.npz").exists()
+    status, _, err = pandatui_(*args, "--accept-edited")
+    assert status == 0
+    assert "not bit for bit" in err
+    assert len(steps_trained) >= 78  # from the seed: its checkpoints are of what it was
+    assert pandatui_("export", "--format", "csv", "--accept-edited")[0] == 2
+    (folder / "brave-otter.json").write_text("{}")
+    assert pandatui_(*args)[0] == 5
 
 
 def test_predictions_are_those_of_the_dev_evaluation(pandatui_, kept, tmp_path):

@@ -14,6 +14,7 @@ def branch(run: Run, session: Session, step: int) -> Parent:
 
     Its events are then those that stand up to there, numbered from 1. Returns the lineage.
     """
-    run.timeline.seek(run, step, last_by(run.events, step))
+    until = step if step < session.steps else step + 1  # at its end, a nudge that waits for the next step too
+    run.timeline.seek(run, step, last_by(run.events, until))
     run.branch(own_events(session, run))
     return Parent(id=session.id, name=session.name, step=step)

@@ -73,9 +73,11 @@ def own_events(session: Session, ghost: Run, without: Collection[int] = ()) -> l
         if undone or event.kind in (*JUMPS, "diverged") or event.step > until:
             continue
         if event.knob is not None and event.nudge is not None and event.after is not None:
-            before = knobs.turn(event.step, event.knob, event.after)
             number = numbers.setdefault(event.nudge, len(numbers) + 1)
-            event = replace(event, before=clean(before), nudge=number)
+            before = event.before  # with all nudges it finds what it found then
+            if without:
+                before = clean(knobs.turn(event.step, event.knob, event.after))
+            event = replace(event, before=before, nudge=number)
         own.append(replace(event, id=len(own) + 1, undone_by=None))
     if ghost.status == "diverged":
         end = next(e for e in reversed(ghost.events) if e.kind == "diverged" and e.undone_by is None)

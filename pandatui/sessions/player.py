@@ -8,7 +8,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 
 import numpy as np
 
@@ -260,8 +260,7 @@ class Player:
             int(np.searchsorted(r.steps, view.first - 1)), int(np.searchsorted(r.steps, last, "right"))
         )
         epochs = int(np.searchsorted(r.dev_steps, steps, "right"))
-        past = tuple(e for e in r.events if e.step <= steps + ended)
-        standing = tuple(replace(e, undone_by=None) if not ended and _later(e, past) else e for e in past)
+        past = r.events if ended else tuple(e for e in r.events if _first_step(e) <= steps)
         knobs = self._knobs(steps)
         costs = r.dev_costs[:epochs]
         best = int(np.nanargmin(costs)) if epochs and np.isfinite(costs).any() else None
@@ -294,8 +293,8 @@ class Player:
                 rate_steps=r.rate_steps[r.rate_steps <= steps + 1],
                 rates=r.rates[r.rate_steps <= steps + 1],
             ),
-            gestures=gestures(standing),
-            events=standing,
+            gestures=gestures(past),
+            events=past,
             abandoned=tuple((s, c) for event, s, c in r.abandoned if any(e.id == event for e in past)),
             seconds=self.seconds,
             speed=self._speed,
@@ -313,6 +312,7 @@ class Player:
         return {name: knobs[name] for name in LIVE}
 
 
-def _later(event: Event, past: tuple[Event, ...]) -> bool:
-    """Whether it was undone only by an event that has not come yet."""
-    return event.undone_by is not None and all(e.id != event.undone_by for e in past)
+def _first_step(event: Event) -> int:
+    """The first step of the live path that an event bears on: of one that goes back, the first after that."""
+    back = event.kind in ("undo", "rewind") and event.back_to is not None
+    return (event.back_to or 0) + 1 if back else event.step

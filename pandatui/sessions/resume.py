@@ -74,7 +74,7 @@ def resume(
                 each.unlink(missing_ok=True)
         # as it is now that nobody else writes it; one that had finished may have gone on since
         session = checked(read(path)[0], contents, path)
-        run = rerun(session, dataset, progress=progress, checkpoints=folder_of(path))
+        run = rerun(session, dataset, progress=progress, checkpoints=folder_of(path) if whole else None)
         notes = [f"the journal's torn tail is kept in {torn.name!r}"] if torn is not None else []
         notes += _compared(session, run)
         if epochs is not None:

@@ -81,6 +81,7 @@ class Timeline:
         self._room = max(2, MOST_BYTES // max(1, size))
         self.abandoned: list[Abandoned] = []
         self.redoable: list[Abandoned] = []
+        self._aside: dict[int, list[Kept]] = {}  # the states of each stretch that may be brought back
 
     def branched(self, now: "RunState") -> "Timeline":
         """The timeline of a branch: the start and now are within reach."""
@@ -117,6 +118,7 @@ class Timeline:
         self._kept = [k for k in kept if k.why != "stride" or not k.state.steps % self._stride]
 
     def _keep(self, kept: Kept) -> None:
+        self._spare()
         self._kept.append(kept)
         self._thin(lambda: len(self._because("stride")) > MOST_ON_STRIDE)
         asked = self._because("asked")
@@ -135,6 +137,14 @@ class Timeline:
             self._stride *= 2
             self._kept = [k for k in self._kept if k.why != "stride" or not k.state.steps % self._stride]
 
+    def _spare(self) -> None:
+        """States aside are for redo alone, and have what room the others leave; the oldest go first."""
+        wanted = {left.event for left in self.redoable}
+        self._aside = {event: states for event, states in self._aside.items() if event in wanted}
+        room = min(self._room, 2 * (MOST_ON_STRIDE + MOST_ASKED)) - len(self._kept)
+        while self._aside and sum(map(len, self._aside.values())) > room:
+            del self._aside[min(self._aside)]
+
     # -- going back and forth ----------------------------------------------------------------------------
 
     def leave(self, run: "Run", steps: int, last_event: int, by_event: int) -> None:
@@ -152,12 +162,15 @@ class Timeline:
             axis=1,
         ).copy()
         rates, epoch, distributions = run.rates.since(steps), run.epoch, run.distributions.since(0)
+        aside = [k for k in self._kept if k.state.steps > steps or k.state.last_event > last_event]
         self.seek(run, steps, last_event)
         self._drop_after(steps, last_event)
         gone = [each for each in distributions if run.epoch < each[0] <= epoch]
         left = Abandoned(by_event, run.state(), end, costs, dev, rates, gone)
         self.abandoned = [*self.abandoned[-MOST_ABANDONED + 1 :], left]
         self.redoable.append(left)
+        self._aside[by_event] = aside
+        self._spare()
 
     def seek(self, run: "Run", steps: int, last_event: int) -> None:
         """Restore the nearest state on the way to `steps` and train forward, nudges on record included."""
@@ -186,6 +199,10 @@ class Timeline:
         else:
             run.train_again(left.end.steps, left.end.last_event)
         self._drop_after(left.fork.steps, left.fork.last_event)
+        aside = self._aside.pop(left.event, [])
+        if any(kept.why == "best" for kept in aside):
+            self._kept = [kept for kept in self._kept if kept.why != "best"]
+        self._kept += [k for k in aside if k.why != "stride" or not k.state.steps % self._stride]
 
     def last_good(self, run: "Run", limit: float) -> int:
         """The latest step with a state of its own where the mean of the last 50 costs was below `limit`."""

@@ -19,6 +19,7 @@ from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session, SessionError, Store
 from pandatui.sessions.branching import branch
+from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.record import Identity
 from pandatui.sessions.replay import RerunError, config_of, data_of, rerun
 from pandatui.sessions.resume import Resumed, resume
@@ -173,9 +174,11 @@ class PandaApp(App[None]):
     def branch_from(self, path: Path, step: int) -> None:
         """Train a recorded session again up to a step, off the screen's thread, and branch from it there."""
         try:
-            session, _ = read(path)
+            session, whole = read(path)
             trusted = path.resolve().parent == self.store.folder.resolve()
-            run = rerun(session, data_of(session, None, trusted=trusted), until=step)
+            checkpoints = folder_of(path) if trusted and whole else None
+            dataset = data_of(session, None, trusted=trusted)
+            run = rerun(session, dataset, until=step, checkpoints=checkpoints)
             parent = branch(run, session, step)
             pace = pace_for(run.config, self._start.pace)
             driver = Driver(run, pace=pace, seconds=session.seconds * step / max(1, session.steps))

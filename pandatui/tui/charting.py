@@ -13,8 +13,7 @@ from pandatui.tui.plotting import Chart, Curve, Mark, Trace
 
 SMOOTHING = (6, 15, 0)  # text columns that the average looks back on; `s` goes round
 _NICE_EPOCHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
-_ROOM = 1.2  # the axis ends this far beyond the present
-_BESIDE = 1.12  # and this far beyond the last step of all, where the curves' names stand
+_ROOM = 1.25  # the axis ends this far beyond the present: there stand the curves' names
 
 
 @dataclass(frozen=True, slots=True)
@@ -35,7 +34,7 @@ def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
     while epochs > 100 * scale:
         scale *= 10
     nice = next(n * scale for n in _NICE_EPOCHS if n * scale >= epochs)
-    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * _BESIDE
+    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * _ROOM
     return min(float(steps_per_epoch * nice), whole)
 
 
@@ -78,7 +77,7 @@ def chart_of_session(session: Session, look: Look) -> Chart:
 
 def whole_of(session: Session) -> float:
     """The last step of the unzoomed axis of a record, which grows no more."""
-    return max(session.steps, 1) * _BESIDE
+    return max(session.steps, 1) * _ROOM
 
 
 def _chart(
@@ -107,7 +106,7 @@ def _chart(
         marks=tuple(mark_of(g) for g in nudges if not g.undone),
         rate_steps=c.rate_steps,
         rates=c.rates,
-        abandoned=tuple(Trace("", steps, costs) for steps, costs in abandoned),
+        abandoned=tuple(Trace("undone", steps, costs) for steps, costs in abandoned),
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,

@@ -86,13 +86,14 @@ def face_of(
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
         knobs=knob_wording.knob_rows(s, about, hand.picked, used),
         knob_line=knob_wording.knob_line(s, hand.picked, hand.coarse, space.width),
-        log=_log(s, message, hand.lesson, on_disk, problem, more, space),
-        foot=foot(s, space.width, more),
+        log=_log(s, about, message, hand.lesson, on_disk, problem, more, space),
+        foot=foot(s, space.width, more, at_cursor=look.cursor is not None),
     )
 
 
 def _log(
     s: Snapshot,
+    about: About,
     message: Content | None,
     lesson: bool,
     on_disk: int,
@@ -108,7 +109,8 @@ def _log(
     lines = [line for line in (head, message) if line is not None]
     said = _lesson(s, space.wide) if lesson and s.status not in ("diverged", "failed") else None
     left = max(0, room - len(lines) - (said is not None))
-    lines += wording.happenings(s, wording.EpochOf(s), left, on_disk)
+    epoch_of = wording.EpochOf(s) if space.wide else lambda step: None  # no room for them
+    lines += wording.happenings(s, about, epoch_of, left, on_disk)
     if said is not None:
         lines += [Content("")] * (room - 1 - len(lines)) + [said]
     return lines[:room]

@@ -1,5 +1,7 @@
 """The foot of the screen: the keys that can be used now."""
 
+from collections.abc import Sequence
+
 from textual.content import Content
 
 from pandatui.training.snapshot import Snapshot
@@ -19,11 +21,15 @@ def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
     return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
 
 
-def foot(s: Snapshot, width: int, more: int) -> Content:
+def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Content:
     """The keys that can be used now, eight at the most, as many as fit."""
     if s.speed is not None:
-        keys = [("space", "play" if s.paused else "stand"), ("←→", "move"), ("shift+←→", "nudge to nudge")]
-        keys += [("<>", "speed"), ("f", "train on from here"), ("esc", "close")]
+        keys = [("space", "play" if s.paused else "pause"), ("←→", "move"), ("<>", "speed")]
+        keys += [("f", "train on from here" if width >= 100 else "train on"), ("esc", "close")]
+        keys += [("shift+←→", "nudge to nudge")]
+    elif at_cursor and s.status != "failed":
+        keys = [("←→", "move"), ("enter", "go back there"), ("f", "branch there"), ("esc", "to now")]
+        keys += [("shift+←→", "nudge to nudge"), ("y", "copy")]
     elif s.status == "failed":
         keys = [("←→", "read the curve")]
     elif s.status == "diverged":
@@ -32,6 +38,7 @@ def foot(s: Snapshot, width: int, more: int) -> Content:
         keys = [
             ("space", f"{more:,} more epochs"),
             *undo_keys(s, width),
+            ("f", "branch"),
             ("←→", "read the curve"),
             ("ctrl+n", "new run"),
         ]
@@ -43,6 +50,11 @@ def foot(s: Snapshot, width: int, more: int) -> Content:
         keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
         keys += [("ctrl+n", "new run")] if width >= 100 else []
     keys += [("?", "help"), ("q", "quit")]
+    return keys_line(keys, width)
+
+
+def keys_line(keys: Sequence[tuple[str, str]], width: int) -> Content:
+    """Keys with their words, as many as fit; the last two always."""
     parts: list[tuple[str, str]] = [(" ", "")]
     used = 1
     last = keys[-2:]

@@ -24,7 +24,8 @@ def knob_rows(s: Snapshot, about: About, selected: str, used: Iterable[str]) -> 
             rows.append(Content.styled(GROUPS[knob.group], MUTED))
         label = f"{knob.label} {knob.symbol}".strip()
         if not knob.live:
-            rows.append(Content.assemble((f" {label:<16} {about.hidden:<9}", ""), (" new run", MUTED)))
+            hint = " new run" if s.speed is None else ""
+            rows.append(Content.assemble((f" {label:<16} {about.hidden:<9}", ""), (hint, MUTED)))
             continue
         here = name == selected and s.speed is None
         keys = "" if s.speed is not None else LETTERS.get(name, "- +" if here else "")
@@ -54,8 +55,13 @@ def _note(s: Snapshot, name: str) -> str:
 
 
 def knob_line(s: Snapshot, selected: str, coarse: bool, width: int) -> Content:
-    """The knobs of the letter keys on one line, for narrow screens."""
+    """The knobs of the letter keys on one line, for narrow screens; of a recording without the keys."""
     parts: list[tuple[str, str]] = []
+    if s.speed is not None:
+        for name in LETTERS:
+            label = KNOBS[name].symbol or KNOBS[name].label
+            parts.append((f" {label} {knob_value(name, s.knobs[name])}  ", ""))
+        return Content.assemble(*parts)
     shown = [("learning_rate", "a/A"), ("momentum", "b/B"), ("decay", "d/D")]
     if selected not in LETTERS:
         shown.insert(0, (selected, "-/+"))
@@ -79,6 +85,8 @@ def notch_factor(coarse: bool) -> str:
     return f"×{10 ** (0.1 * (COARSE if coarse else 1)):.3g}"
 
 
-def notch_title(coarse: bool) -> str:
+def notch_title(s: Snapshot, coarse: bool) -> str:
     """The panel's head: what one press does, and the key that changes that."""
+    if s.speed is not None:
+        return "hyperparameters"
     return f"hyperparameters · {notch_factor(coarse)} (x {'fine' if coarse else 'coarse'})"

@@ -1,25 +1,31 @@
 """The list of sessions in words, as pure functions: rows, what a filter sees, the preview, the keys."""
 
+from collections.abc import Iterable
+
 import numpy as np
+from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
 from pandatui.sessions import Session
-from pandatui.sessions.schema import Parent, from_number
+from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import Stored
 from pandatui.training.words import cost
 from pandatui.tui.plotting import sparkline
-from pandatui.tui.record_wording import event_lines, settings_lines, summary_line
+from pandatui.tui.record_wording import event_lines, lineage, settings_lines, summary_line
 from pandatui.tui.wording import MUTED, About
 
-COLUMNS = ("name", "when", "data", "status", "dev", "right", "nudges", "epochs")
+COLUMNS = (
+    "name", "when, UTC", "data", "status", "dev", "right", "nudges",
+    "branch of", "epochs", "steps", "network",
+)  # fmt: skip
 
 
-def row_of(stored: Stored) -> tuple[str, ...]:
-    """One line of the table, cleaned; `dev` and `right` are the best of the run."""
+def row_of(stored: Stored, names: dict[str, str]) -> tuple[str, ...]:
+    """One line of the table, cleaned; `dev` and `right` are the best of the run. `names`: as in `lineage`."""
     s = stored.session
     if s is None:
-        return (plain(stored.path.stem, 30), "", "", "unreadable", "", "", "", "")
+        return (plain(stored.path.stem, 30), "", "", "unreadable", *[""] * (len(COLUMNS) - 4))
     best, right = s.result.best_dev_cost, s.result.best_dev_accuracy
     nudges = len({e.nudge for e in s.events if e.kind == "nudge"})
     return (
@@ -30,8 +36,23 @@ def row_of(stored: Stored) -> tuple[str, ...]:
         cost(from_number(best)) if best is not None else "",
         f"{from_number(right):.1%}" if right is not None else "",
         str(nudges or ""),
+        lineage(s.parent, names) if s.parent is not None else "",
         str(s.epochs),
+        f"{s.steps:,}",
+        network_of(s),
     )
+
+
+def widths_of(rows: Iterable[tuple[str, ...]], room: int) -> dict[int, int]:
+    """Column → width: of those that say anything, as many as there is room for, the first first."""
+    columns = list(zip(COLUMNS, *rows, strict=True))
+    widths: dict[int, int] = {}
+    for i, (name, *cells) in enumerate(columns):
+        width = max(map(cell_len, (name, *cells)))
+        if (i < 2 or any(cells)) and (i == 0 or width + 2 <= room):
+            widths[i] = width
+            room -= width + 2
+    return widths
 
 
 def words_of(stored: Stored) -> str:
@@ -49,22 +70,12 @@ def network_of(s: Session) -> str:
     return plain(f"{about.network} {about.optimizer}", 80)
 
 
-def lineage(parent: Parent, names: dict[str, str]) -> str:
-    """brave-otter@412, or the trial that it was; `names` are those that ids have now."""
-    if parent.study is not None:
-        return f"{plain(parent.study, 30)} trial {parent.trial}"
-    recorded = plain(parent.name or parent.id or "unknown", 30)
-    now = plain(names.get(parent.id or "", recorded), 30)
-    was = f" (then {recorded})" if now != recorded and parent.name else ""
-    return f"{now}@{parent.step or 0:,}{was}"
-
-
 def preview_lines(
     session: Session, names: dict[str, str], width: int, *, tall: bool, unicode: bool
 ) -> list[Content]:
     """A session at a glance, `width` columns wide; without its settings, newest first, unless `tall`."""
     values = np.array([from_number(v) for v in session.curves.dev_cost.first])
-    lines = [summary_line(session)]
+    lines = [Content(summary_line(session).plain.strip())]
     if session.parent is not None:
         lines.append(Content.assemble(("branch of ", MUTED), (lineage(session.parent, names), "$accent")))
     lines.append(Content.assemble(("network ", MUTED), network_of(session)))

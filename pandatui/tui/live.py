@@ -7,6 +7,7 @@ from pandatui.sessions import Recorder, Session, Store
 from pandatui.sessions.player import Player
 from pandatui.sessions.recorder import Identity
 from pandatui.sessions.replay import config_of
+from pandatui.sessions.schema import Parent
 from pandatui.training import Driver, Run, RunConfig
 from pandatui.training.knobs import KNOBS
 from pandatui.tui.wording import About
@@ -19,6 +20,13 @@ def pace_for(config: RunConfig, asked: float | str | None) -> float | None:
     if asked is None:
         return BUILT_IN_PACE if config.data in BUILT_IN else None
     return None if isinstance(asked, str) else asked
+
+
+def origin_of(parent: Parent | None) -> tuple[str, int] | None:
+    """Of a branch the name of its parent, as it was, and the step."""
+    if parent is None or parent.name is None or parent.step is None:
+        return None
+    return parent.name, parent.step
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -57,7 +65,13 @@ class Live:
         recorder.start()
         driver.start()
         about = About.of(
-            recorder.identity.name, run.dataset.name, c.hidden, c.batch_norm, c.activation, c.optimizer
+            recorder.identity.name,
+            run.dataset.name,
+            c.hidden,
+            c.batch_norm,
+            c.activation,
+            c.optimizer,
+            origin_of(recorder.identity.parent),
         )
         return cls(driver, recorder, about, c, lesson, run.limits("batch_size"))
 
@@ -103,6 +117,7 @@ class Replaying:
             config.batch_norm,
             config.activation,
             config.optimizer,
+            origin_of(session.parent),
         )
         return cls(Player(session, speed=speed), Unwritten(len(session.events)), about, config)
 

@@ -1,12 +1,15 @@
 """A recorded session in words, as pure functions: its settings, a summary, what happened."""
 
+import os
+
 from textual.content import Content
 
 from pandatui.plain import plain
 from pandatui.sessions import Session
+from pandatui.sessions.lock import Holder
 from pandatui.sessions.player import Recording
 from pandatui.sessions.replay import events_of
-from pandatui.sessions.schema import from_number
+from pandatui.sessions.schema import Parent, from_number
 from pandatui.training.events import gestures
 from pandatui.training.history import Floats
 from pandatui.training.words import cost, duration, number, plural
@@ -84,6 +87,36 @@ def standing(session: Session, *, crashed: bool) -> str:
     found = warnings_of(session, crashed=crashed)
     last = f"{', the last' if len(found) > 1 else ''}: {found[-1]}" if found else ""
     return " · ".join([*parts, plural(len(found), "warning") + last])
+
+
+def lineage(parent: Parent, names: dict[str, str]) -> str:
+    """brave-otter@412, or the trial that it was; `names` are those that ids have now."""
+    if parent.study is not None:
+        return f"{plain(parent.study, 30)} trial {parent.trial}"
+    recorded = plain(parent.name or parent.id or "unknown", 30)
+    now = plain(names.get(parent.id or "", recorded), 30)
+    was = f" (then {recorded})" if now != recorded and parent.name else ""
+    return f"{now}@{parent.step or 0:,}{was}"
+
+
+def watched_line(holder: Holder) -> Content:
+    """watching, keys that train are off: process 4711, since 11-21 08:29 UTC."""
+    since = f", since {plain(holder.since[5:16].replace('T', ' '), 11)} UTC" if holder.since else ""
+    who = f"process {holder.pid}" if holder.pid else "another process"
+    if holder.pid == os.getpid():
+        return Content.styled("this very program trains it: esc goes back to it", "$success")
+    return Content.styled(f"watching, keys that train are off: {who}{since}", "$success")
+
+
+def happened_lines(session: Session, holder: Holder | None, *, crashed: bool) -> list[Content]:
+    """All that there is to say of a record: who trains it, where it is from, warnings, and its events."""
+    lines = [watched_line(holder)] if holder is not None else []
+    if session.parent is not None:
+        lines.append(Content.assemble(("branch of ", MUTED), (lineage(session.parent, {}), "$accent")))
+    lines += [
+        Content.styled(f"warning: {each}", "$warning") for each in warnings_of(session, crashed=crashed)
+    ]
+    return [*lines, *event_lines(session)] or [Content("no nudges")]
 
 
 def event_lines(session: Session) -> list[Content]:

@@ -1,14 +1,14 @@
 """What the screen says, as pure functions from a snapshot to lines of styled text."""
 
 import math
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
 from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
-from pandatui.training.events import Event, Fact, Gesture, Recorded, Refused, WorseThanGuessing
+from pandatui.training.events import JUMPS, Event, Fact, Gesture, Recorded, Refused, WorseThanGuessing
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import (
     cost,
@@ -33,21 +33,32 @@ class About:
     network: str
     optimizer: str
     hidden: str
+    origin: tuple[str, int] | None = None  # of a branch: its parent's name, and the step
 
     @classmethod
     def of(
-        cls, name: str, data: str, hidden: Iterable[int], batch_norm: bool, activation: str, optimizer: str
+        cls,
+        name: str,
+        data: str,
+        hidden: Iterable[int],
+        batch_norm: bool,
+        activation: str,
+        optimizer: str,
+        origin: tuple[str, int] | None = None,
     ) -> "About":
         shape = "-".join(map(str, hidden))
         traits = " BN" if batch_norm else ""
         traits += "" if activation == "relu" else f" {activation.replace('_', ' ')}"
-        return cls(plain(name, 40), plain(data, 40), shape + traits, optimizer, ", ".join(map(str, hidden)))
+        units = ", ".join(map(str, hidden))
+        if origin is not None:
+            origin = (plain(origin[0], 40), origin[1])
+        return cls(plain(name, 40), plain(data, 40), shape + traits, optimizer, units, origin)
 
 
 def state_words(s: Snapshot) -> tuple[str, str]:
     """The run's state as a sign with a word, and the style that goes with it."""
     if s.speed is not None:
-        return ("○ replay, standing", "bold $warning") if s.paused else ("● replay", "bold $success")
+        return ("○ replay, paused", "bold $warning") if s.paused else ("● replay", "bold $success")
     if s.status == "failed":
         return "✖ stopped", "bold $error"
     if s.status == "diverged":
@@ -93,6 +104,8 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
+    while used > width and len(right) > 3:  # what it ran, then its pace: whole or not at all
+        used -= cell_len(right.pop()[0])
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
 
@@ -120,27 +133,31 @@ def _mark(saved: bool) -> list[tuple[str, str]]:
 def event_line(event: Event, epoch: float | None, *, saved: bool = True) -> Content:
     """An event that is no nudge."""
     where = _where(f"step {event.step:,}", epoch)
+    undone = event.undone_by is not None
     words = {
         "pause": "paused",
         "go on": "went on",
         "extend": f"to epoch {event.epochs}",
         "note": f"note: {plain(event.text or '', 300)}",
         "diverged": f"diverged: {plain(event.text or '', 60)}",
-        "undo": f"went back to step {event.back_to}",
-        "rewind": f"went back to step {event.back_to}",
-        "redo": f"took that back: step {event.back_to} again",
+        "undo": f"went back to step {event.back_to or 0:,}",
+        "rewind": f"went back to step {event.back_to or 0:,}",
+        "redo": f"took that back: step {event.back_to or 0:,} again",
     }.get(event.kind, plain(event.kind, 20))
-    style = "bold $error" if event.kind == "diverged" else MUTED if event.undone_by is not None else ""
+    words += ", undone" if undone and event.kind == "diverged" else ""
+    style = MUTED if undone else "bold $error" if event.kind == "diverged" else ""
     where = where if epoch is None else f"{where}         "
     return Content.assemble((where, MUTED), *_mark(saved), (words, style))
 
 
-def happenings(s: Snapshot, epoch_of: "EpochOf", most: int, on_disk: int) -> list[Content]:
-    """The gestures and the other events, newest first, at most so many.
+def happenings(
+    s: Snapshot, about: About, epoch_of: Callable[[int], float | None], most: int, on_disk: int
+) -> list[Content]:
+    """The gestures and the other events, newest first, at most so many; of a branch, where it began.
 
     Events with an id above `on_disk` are marked as unsaved, a gesture if its last press is one of them.
     """
-    lines: list[tuple[int, Content]] = []
+    lines: list[tuple[float, Content]] = []
     ids: dict[int, tuple[int, int]] = {}  # of the first and the last event of a gesture
     for e in s.events:
         if e.kind == "nudge" and e.nudge is not None:
@@ -150,19 +167,34 @@ def happenings(s: Snapshot, epoch_of: "EpochOf", most: int, on_disk: int) -> lis
     for g in s.gestures:
         first, last = ids[g.number]
         lines.append((first, gesture_line(g, epoch_of(g.first_step), saved=last <= on_disk)))
+    if about.origin is not None:
+        name, step = about.origin
+        inherited = max((e.id for e in s.events if e.step <= step and e.kind not in JUMPS), default=0)
+        lines.append((inherited + 0.5, origin_line(name, step, epoch_of(step))))
     lines.sort(key=lambda pair: -pair[0])
     return [line for _, line in lines[:most]]
 
 
+def origin_line(name: str, step: int, epoch: float | None) -> Content:
+    """step 498 · epoch 26  branch of brave-otter."""
+    where = _where(f"step {step:,}", epoch)
+    return Content.assemble((where if epoch is None else f"{where}         ", MUTED), f"branch of {name}")
+
+
 class EpochOf:
-    """step → whole epochs done before it, from the dev points of a snapshot."""
+    """step → whole epochs done before it, from the dev points of a snapshot.
+
+    Beyond them, where a stretch was left, as many as its steps would be now.
+    """
 
     def __init__(self, s: Snapshot) -> None:
         self._steps, self._epochs = s.curve.dev_steps, s.curve.dev_epochs
+        self._per_epoch = max(1, s.steps_per_epoch)
 
     def __call__(self, step: int) -> float:
         i = int(self._steps.searchsorted(step))
-        return float(self._epochs[i - 1]) if i else 0.0
+        epochs, since = (float(self._epochs[i - 1]), float(self._steps[i - 1])) if i else (0.0, 0.0)
+        return epochs if i < len(self._steps) else epochs + max(0.0, step - 1 - since) // self._per_epoch
 
 
 def no_more(s: Snapshot | None) -> str:
@@ -226,13 +258,13 @@ def headline(s: Snapshot, width: int, more: int) -> Content | None:
         event = next((e for e in reversed(s.events) if e.kind == "diverged"), None)
         cause = "is no longer finite" if event is not None and event.text == "non-finite" else "blew up"
         step = event.step if event is not None else s.steps
-        return Content.assemble(
-            (f"✖ the cost {cause} at step {step:,}", "bold $error"),
-            (f"{undo_words(s)} · h last good state, half the rate · q quit", ""),
-        )
+        fell = f"✖ the cost {cause} at step {step:,}"
+        keys = f"{undo_words(s)} · h last good state, half the rate · q quit"
+        return Content.assemble((fell, "bold $error"), (keys if len(fell) + len(keys) <= width else "", ""))
     if s.status == "finished":
         done = f"{plural(s.target_epochs, 'epoch')} done · {best_words(s)}"
-        keys = f" · space {more:,} more · ctrl+n new run · q quit"
+        back = " · u back" if s.undo_number else ""
+        keys = f" · space {more:,} more{back} · f branch · ctrl+n new run · q quit"
         fits = len(done) + len(keys) <= width  # where it does not, the foot has the keys
         return Content.assemble((done, "bold $success"), (keys if fits else "", ""))
     return None

@@ -128,7 +128,7 @@ def test_running_time_never_goes_back(new_run):
 
 @pytest.mark.parametrize("back", [None, 2590, 2610])
 def test_of_a_long_run_the_last_costs_are_those_of_its_last_steps(new_run, monkeypatch, back):
-    """The file has no longer every cost: first ones, blocks, and last ones, which the journal goes on from."""
+    """The file has no longer every cost: first ones, blocks, and last ones that the journal goes on from."""
     monkeypatch.setattr(History, "FULL_TRAIN", 2048)
     monkeypatch.setattr(History, "END_TRAIN", 512)
     run = new_run(epochs=10_000)

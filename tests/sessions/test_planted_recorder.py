@@ -14,18 +14,19 @@ from pandatui.sessions import recorder as module
 from pandatui.sessions.journal import Journal
 from pandatui.sessions.lock import holder
 from pandatui.sessions.recorder import Identity
-from pandatui.sessions.resume import recovered
+from pandatui.sessions.resume import recovered, resume
 from pandatui.sessions.store import read
-from pandatui.training import Driver
-from pandatui.training.events import Nudge
+from pandatui.training import Driver, Run
+from pandatui.training.events import Nudge, Undo
+from pandatui.training.setup import RunOptions, prepare
 
 LONG = 60  # seconds: only a failure waits so long
 
 
 @pytest.fixture
-def scene(new_run, tmp_path):
+def scene(tmp_path):
     """A recorder and its driver; both are ended at the end."""
-    driver = Driver(new_run())
+    driver = Driver(Run(*prepare(RunOptions(data="xor", hidden=(4,), epochs=4))))
     recorder = Recorder(driver, Store(tmp_path), Identity.new("one"))
     yield recorder, driver
     driver.close(LONG)
@@ -155,3 +156,30 @@ def test_a_journal_is_not_cut_for_a_file_that_was_not_written(scene, monkeypatch
         recorder._save()
     assert recorder.problem == "not saved: No space left on device"
     assert [e.kind for e in recovered(Path(recorder.path)).events] == ["nudge"]
+
+
+def test_stretches_that_were_left_before_are_kept_when_it_goes_on(scene):
+    recorder, driver = scene
+    recorder.start()
+    run = driver.ask(lambda run: run).result()
+    store, path = Store(Path(recorder.path).parent), Path(recorder.path)
+    left = []
+    for steps in (6, 11):
+        for command in (Nudge("learning_rate", notches=1), None, Undo()):
+            while run.steps < steps:
+                driver._push(run.step())
+            if command is None:
+                driver._push(run.step())
+            else:
+                driver._push(run.apply(command))
+        driver.close(LONG)
+        recorder.close(evaluate=False)
+        left.append(read(path)[0].curves.abandoned)
+        resumed = resume(store, path)
+        recorder, driver = resumed.recorder, resumed.driver
+        recorder.start()
+        run = driver.ask(lambda run: run).result()
+    driver.close(LONG)
+    recorder.close(evaluate=False)
+    assert [len(stretches) for stretches in left] == [1, 2]
+    assert left[1][0] == left[0][0]

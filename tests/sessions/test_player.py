@@ -87,8 +87,13 @@ def test_a_stretch_that_was_left_takes_no_time(recorded):
     session, _, _ = recorded
     player, _ = player_of(session)
     assert player.length == pytest.approx(session.steps / 10, abs=0.5)
-    player.seek(70)
+    player.seek(60)
     assert player.snapshot(View()).abandoned == ()
+    player.seek(61)  # on the way that was taken: from here on, what was left lies beside it
+    shown = player.snapshot(View())
+    assert len(shown.abandoned) == 1
+    assert [g.number for g in shown.gestures if g.undone] == [2]
+    assert [e.kind for e in shown.events][-1] == "undo"
     player.seek(session.steps)
     (left,) = player.snapshot(View()).abandoned
     assert left[0][0] >= 60

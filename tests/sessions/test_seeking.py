@@ -9,6 +9,7 @@ import msgspec
 import numpy as np
 import pytest
 
+from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import Checkpoints, kept_by
 from pandatui.sessions.ledger import merged
 from pandatui.sessions.record import Identity, record
@@ -167,6 +168,28 @@ def test_at_a_step_from_the_last_checkpoint_before_it(tmp_path, steps_trained):
             each.branch([e for e in each.events if e.step <= until])
         assert same(again, plain)
         assert same(go(again, until + 50), go(plain, until + 50))
+
+
+def test_a_branch_that_starts_from_a_checkpoint_is_the_one_from_the_seed(tmp_path, steps_trained):
+    run, folder = go(a_run(), 3_500), tmp_path / "one.checkpoints"
+    run.apply(Nudge("decay", to=0.01))
+    go(run, 3_600)
+    run.apply(Undo())
+    session = on_disk(go(run, 6_000), folder)
+    for step in (699, 3_550, 5_999):
+        plain = rerun(session, run.dataset, until=step)
+        steps_trained.clear()
+        again = rerun(session, run.dataset, until=step, checkpoints=folder)
+        for each in (plain, again):
+            assert branch(each, session, step).step == step
+        assert len(steps_trained) <= 512  # twice from the one before it
+        assert same(again, plain)
+        assert same(go(again, step + 300), go(plain, step + 300))
+        again.apply(Undo())
+        plain.apply(Undo())
+        assert same(again, plain)
+        child = file_of(again)
+        assert verify(child, rerun(child, run.dataset)).identical
 
 
 def test_a_diverged_one_starts_from_its_last_good_checkpoint(tmp_path, steps_trained):

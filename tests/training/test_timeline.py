@@ -181,3 +181,43 @@ def test_the_best_and_the_pauses_are_within_reach_and_the_best_stays_over_the_li
     go(one, 2500)
     assert len(one.timeline._kept) <= 3
     assert one.history.best[0] * per_epoch in {state.steps for state in one.timeline.states()}
+
+
+def test_what_was_within_reach_is_so_again_after_a_redo():
+    """Going back and forth does not make the next way back longer."""
+    one = run(epochs=2000)
+    for steps in (300, 700, 1400):
+        go(one, steps)
+        one.apply(Nudge("momentum", notches=-1))
+    go(one, 3000)
+    reach = [(kept.state.steps, kept.state.last_event, kept.why) for kept in one.timeline.kept]
+    for back in (Rewind(2999), Rewind(1000), Undo(), Rewind(0)):
+        one.apply(back)
+        go(one, one.steps + 40)
+        one.apply(Redo())
+        assert [(k.state.steps, k.state.last_event, k.why) for k in one.timeline.kept] == reach
+    one.apply(Rewind(1000))
+    one.apply(Undo())
+    for _ in range(2):
+        one.apply(Redo())
+    assert [(k.state.steps, k.state.last_event, k.why) for k in one.timeline.kept] == reach
+    for _ in range(3):
+        one.apply(Undo())
+    assert one.timeline._aside
+    one.apply(Nudge("l2", to=0.1))  # what was left can't be brought back any more
+    one.apply(Nudge("decay", to=0.1))
+    assert not one.timeline._aside
+
+
+def test_states_aside_have_the_room_that_the_live_path_leaves():
+    one = run(epochs=2000)
+    one.timeline._room = 12
+    for _ in range(30):
+        go(one, one.steps + 150)
+        one.apply(Rewind(one.steps - 100))
+        aside = sum(map(len, one.timeline._aside.values()))
+        assert aside + len(one.timeline._kept) <= 13
+    before = all_of(one)
+    one.apply(Redo())
+    one.apply(Rewind(one.steps - 100))
+    assert all_of(one) == before

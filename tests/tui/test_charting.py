@@ -32,12 +32,12 @@ def test_the_axis_never_shrinks_and_ends_little_beyond_the_present(per_epoch: in
     for i, end in enumerate(ends):
         step = i * max(1, per_epoch // 2)
         assert end >= step
-        assert end <= max(5 * per_epoch, 2 * 1.2 * step, 2.5 * step, per_epoch * target * 1.12) + 1e-9
+        assert end <= max(5 * per_epoch, 2 * 1.25 * step, 2.5 * step, per_epoch * target * 1.25) + 1e-9
 
 
 def test_the_axis_of_an_extended_run_reaches_its_new_end() -> None:
     assert axis_end(600, 10, 120) < 10 * 120
-    assert axis_end(1200, 10, 120) == 10 * 120 * 1.12
+    assert axis_end(1200, 10, 120) == 10 * 120 * 1.25
 
 
 def played(run: Run) -> Run:

@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
 
-from pandatui.sessions import Recorder, Store
+from pandatui.sessions import Store
 from pandatui.sessions.record import Identity, record
 from pandatui.sessions.replay import rerun, verify
 from pandatui.sessions.schema import encode
 from pandatui.sessions.store import read
-from pandatui.training import Driver, Run
+from pandatui.training import Run
 from pandatui.training.setup import RunOptions, prepare
 from pandatui.tui.screens import record as record_screen
+from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.replay import ReplayScreen
 from pandatui.tui.screens.watch import WatchScreen
 
@@ -97,24 +100,35 @@ async def test_a_session_that_is_trained_elsewhere_is_followed_and_its_keys_are_
     stage: Opened, folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setattr(record_screen, "FOLLOW", 0.02)
-    run = Run(*prepare(RunOptions(data="xor", hidden=(6,), epochs=100_000)))
-    driver = Driver(run, pace=20.0)
-    recorder = Recorder(driver, Store(folder), Identity.new("elsewhere"))
-    recorder.start()
-    driver.start()
+    args = ("--data", "xor", "--epochs", "1000000", "--name", "elsewhere", "--sessions", str(folder))
+    other = subprocess.Popen([sys.executable, "-m", "pandatui", "train", *args], stderr=subprocess.DEVNULL)
     try:
-        async with stage(start={"session_file": folder / "elsewhere.json"}) as s:
-            await s.says("watching, keys that train are off")
+        async with stage() as s:
+            await s.until(lambda: (folder / "elsewhere.json").exists())
+            s.app.push_screen(RecordScreen(folder / "elsewhere.json"))
+            await s.says("● watching elsewhere · xor", f"keys that train are off: process {other.pid}, since")
             seen = s.app.screen._session.steps
             await s.until(lambda: s.app.screen._session.steps > seen, "for it to go on")
-            await s.press("r")
-            await s.says("it is being trained by process")
-            driver.close()
-            recorder.close()
-            await s.says("elsewhere · xor · stopped")
+            for key in ("r", "f"):
+                await s.press(key)
+                await s.until(lambda: f"it is being trained by process {other.pid}" in s.screen())
+                assert isinstance(s.app.screen, RecordScreen)
+                s.app.clear_notifications()
+            other.terminate()
+            await s.says("elsewhere · xor · stopped", "r go on  f branch")
     finally:
-        driver.close()
-        recorder.close()
+        other.kill()
+        other.wait()
+
+
+async def test_the_session_that_this_program_trains_is_not_called_anothers(stage: Opened) -> None:
+    async with stage() as s:
+        await s.press("ctrl+o")
+        await s.says("made-run")
+        await s.press("enter")
+        await s.says("this very program trains it")
+        await s.press("r", "f")
+        assert isinstance(s.app.screen, RecordScreen)
 
 
 async def test_a_replay_trains_on_from_where_it_is(

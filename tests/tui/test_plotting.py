@@ -236,11 +236,14 @@ def test_the_cursor_draws_a_line_and_reads_the_values():
     assert sum(row[column] == "│" for row in rows) >= 5
 
 
-def test_ghosts_carry_their_name_and_abandoned_stretches_are_drawn():
+def test_ghosts_and_the_latest_abandoned_stretch_carry_their_name():
     line = Trace("left alone", np.arange(1.0, 200), np.full(199, 0.9))
     assert "left alone" in "\n".join(text(falling(ghosts=(line,))))
-    assert text(falling(abandoned=(line,))) != text(falling())
-    assert "left alone" not in "\n".join(text(falling(abandoned=(line,))))
+    older = Trace("older", np.arange(1.0, 200), np.full(199, 0.7))
+    drawn = "\n".join(text(falling(abandoned=(older, line))))
+    assert "left alone" in drawn
+    assert "older" not in drawn
+    assert drawn != "\n".join(text(falling(abandoned=(line,))))
 
 
 def test_a_dimmed_line_beyond_the_range_leaves_the_picture_alone():

@@ -41,7 +41,7 @@ async def test_it_plays_stands_and_moves(stage: Opened, recorded: Path) -> None:
         player = s.app.screen.live.driver
         await s.says("● replay", "as fast as it was")
         await s.press("space")
-        await s.says("standing")
+        await s.says("○ replay, paused")
         await s.press("end")
         await s.until(lambda: player.steps == player.session.steps)
         await s.says("learning rate 0.1 → 0.2")

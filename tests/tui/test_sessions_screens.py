@@ -7,6 +7,8 @@ from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import events
+from textual.geometry import Size
 from textual.widgets import DataTable, Input
 
 from pandatui.sessions.journal import Journal
@@ -15,8 +17,10 @@ from pandatui.sessions.schema import Parent, encode
 from pandatui.sessions.store import read
 from pandatui.training import Run
 from pandatui.training.events import Note, Nudge
+from pandatui.tui.listing import COLUMNS, widths_of
+from pandatui.tui.record_wording import event_lines, settings_lines, summary_line
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen
-from pandatui.tui.screens.record import RecordScreen, event_lines, settings_lines, summary_line
+from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
 from pandatui.tui.widgets.cost_plot import CostPlot
 
@@ -354,3 +358,57 @@ async def test_the_preview_says_where_a_branch_is_from(
         await choose(s, "trial-toad")
         await s.until(lambda: "branch of big trial 3" in s.text("#preview"))
         assert all(len(line) <= size[0] for line in s.screen().splitlines())
+
+
+def test_the_table_has_the_columns_that_say_anything_as_far_as_there_is_room() -> None:
+    row = ("brave-otter", "11-21 08:47", "spirals", "finished", "0.114", "98.7%", "", "", "60", "1,140", "32")
+    branch = (
+        "sly-magpie",
+        "11-21 08:50",
+        "spirals",
+        "stopped",
+        "",
+        "",
+        "2",
+        "brave-otter@498",
+        "27",
+        "5",
+        "32",
+    )
+
+    def shown(rows: list[tuple[str, ...]], room: int) -> list[str]:
+        widths = widths_of(rows, room)
+        assert sum(width + 2 for width in widths.values()) <= max(room, 13)
+        return [COLUMNS[i] for i in widths]
+
+    assert shown([row], 200) == [name for name in COLUMNS if name not in ("nudges", "branch of")]
+    assert shown([row, branch], 200) == list(COLUMNS)
+    assert shown([row, branch], 80) == [
+        "name",
+        "when, UTC",
+        "data",
+        "status",
+        "dev",
+        "right",
+        "nudges",
+        "epochs",
+    ]
+    assert shown([row, branch], 40) == ["name", "when, UTC", "data"]
+    assert shown([row, branch], 1) == ["name"]
+    assert shown([], 80)[0] == "name"
+
+
+async def test_more_columns_come_with_more_room_and_the_chosen_session_stays(
+    stage: Opened, recorded: Callable[..., Path]
+) -> None:
+    recorded("one")
+    recorded("two")
+    async with stage(size=(90, 24)) as s:
+        table = await listed(s, 3)
+        await s.says("nudges", "epochs")
+        assert [str(column.label) for column in table.ordered_columns][-1] == "steps"
+        await s.press("down", "down")
+        chosen = s.app.screen._chosen().path
+        s.app.post_message(events.Resize(Size(200, 40), Size(200, 40)))
+        await s.until(lambda: str(table.ordered_columns[-1].label) == "network")
+        assert s.app.screen._chosen().path == chosen

@@ -69,7 +69,7 @@ async def test_presses_land_on_the_next_step_and_are_answered_listed_and_marked(
         ("space", "paused before step 2 · . takes one step, r runs some, space goes on"),
         ("full_stop", "one step at a time: space pauses first"),
         ("r", "Run how many steps, then pause?"),
-        ("shift+left", "no nudges yet"),
+        ("shift+left", "no nudges that stand"),
         ("l", "linear axis"),
         ("s", "smoothed over 15 columns"),
         ("z", "showing steps"),

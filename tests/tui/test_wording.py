@@ -119,19 +119,19 @@ def test_the_knobs_on_one_line(paused: Snapshot) -> None:
     line = knob_wording.knob_line(paused, "batch_size", True, 80).plain
     assert line == "▸batch size 4 -/+   α 0.157 a/A   β 0.900 b/B   decay 0.01 d/D      notch ×3.16"
     assert "notch" not in knob_wording.knob_line(paused, "batch_size", True, 60).plain
-    assert knob_wording.notch_title(False) == "hyperparameters · ×1.26 (x coarse)"
-    assert knob_wording.notch_title(True) == "hyperparameters · ×3.16 (x fine)"
+    assert knob_wording.notch_title(paused, False) == "hyperparameters · ×1.26 (x coarse)"
+    assert knob_wording.notch_title(paused, True) == "hyperparameters · ×3.16 (x fine)"
 
 
 def test_what_happened_newest_first(paused: Snapshot) -> None:
-    lines = wording.happenings(paused, wording.EpochOf(paused), 9, 99)
+    lines = wording.happenings(paused, ABOUT, wording.EpochOf(paused), 9, 99)
     assert [line.plain for line in lines] == [
         "step 36 · epoch 2                   note: a [b]note",
         "step 36 · epoch 2                   paused",
         "step 21 · epoch 1          you   2  decay 0 → 0.01",
         "step 8–9 · epoch 0         you   1  learning rate 0.1 → 0.158 (2 presses)",
     ]
-    assert len(wording.happenings(paused, wording.EpochOf(paused), 2, 99)) == 2
+    assert len(wording.happenings(paused, ABOUT, wording.EpochOf(paused), 2, 99)) == 2
 
 
 @pytest.mark.parametrize("width", [120, 80, 40])
@@ -154,7 +154,7 @@ def test_the_headline_of_an_end(training: Snapshot, finished: Snapshot) -> None:
     wide, narrow = wording.headline(finished, 120, 4), wording.headline(finished, 60, 4)
     assert wide is not None
     assert narrow is not None
-    assert wide.plain == f"{done} · space 4 more · ctrl+n new run · q quit"
+    assert wide.plain == f"{done} · space 4 more · u back · f branch · ctrl+n new run · q quit"
     assert narrow.plain == done
     assert wording.headline(training, 120, 4) is None
     assert wording.standing(finished) == "best dev 0.80 at epoch 4 · now 50.0% right"

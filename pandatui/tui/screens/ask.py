@@ -49,7 +49,7 @@ class AskScreen(ModalScreen[str | None]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
-            yield Static(Content(self._question), markup=False)
+            yield Static(Content(self._question), id="question", markup=False)
             yield Input(self._initial)
             yield Static("enter takes it · esc leaves it", id="hint", markup=False)
 
@@ -83,7 +83,7 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def compose(self) -> ComposeResult:
         with Vertical(id="box"):
-            yield Static(Content(self._question), markup=False)
+            yield Static(Content(self._question), id="question", markup=False)
             yield Static("enter does it · esc leaves it", id="hint", markup=False)
 
     def action_answer(self, yes: bool) -> None:

@@ -4,6 +4,7 @@ import math
 from dataclasses import replace
 
 from textual.screen import Screen
+from textual.widgets import HelpPanel
 
 from pandatui.tui.charting import SMOOTHING, Look
 from pandatui.tui.viewport import nudge_beyond, within, zoomed
@@ -71,15 +72,16 @@ class LookingScreen(Screen[None], inherit_bindings=False):
         self.point(self.query_one(CostPlot).beside(self.here, by))
 
     def action_cursor_nudge(self, by: int) -> None:
-        here = self.here + (self._look.cursor is None)  # the present lies behind a nudge of the next step
-        self._jump(here, by, "no nudges yet")
+        self._jump(
+            self.here + (self._look.cursor is None), by
+        )  # the present: behind a nudge of the next step
 
-    def _jump(self, here: float, by: int, none: str) -> None:
-        """To the nearest nudge on that side; `none`: what to say where there are no nudges at all."""
+    def _jump(self, here: float, by: int) -> None:
+        """To the nearest nudge on that side."""
         steps = self.nudge_steps
         ahead = nudge_beyond(steps, here, by)
         if ahead is None:
-            self.say("no nudge further that way" if steps else none, "$warning")
+            self.say("no nudge further that way" if steps else "no nudges that stand", "$warning")
         else:
             self.point(float(ahead))
 
@@ -117,3 +119,16 @@ class LookingScreen(Screen[None], inherit_bindings=False):
 
     def on_cost_plot_zoomed(self, message: CostPlot.Zoomed) -> None:
         self._zoom(message.step, message.closer)
+
+    # -- help --------------------------------------------------------------------------------------------
+
+    def action_help(self) -> None:
+        if not self.close_help():
+            self.app.action_show_help_panel()
+
+    def close_help(self) -> bool:
+        """Close the help panel; returns whether it was open."""
+        if self.query(HelpPanel):
+            self.app.action_hide_help_panel()
+            return True
+        return False

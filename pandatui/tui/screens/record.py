@@ -1,6 +1,5 @@
 """A recorded session: its curve, its settings, what happened. No training, no data."""
 
-from dataclasses import replace
 from pathlib import Path
 from typing import ClassVar
 
@@ -9,46 +8,48 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import Screen
 from textual.timer import Timer
 
 from pandatui.plain import plain
 from pandatui.sessions import Session, SessionError
 from pandatui.sessions.lock import Holder
-from pandatui.sessions.replay import RerunError
+from pandatui.sessions.replay import RerunError, events_of
 from pandatui.sessions.store import Stored, look
-from pandatui.tui.charting import SMOOTHING, Look, chart_of_session
+from pandatui.training.events import gestures
+from pandatui.tui.charting import chart_of_session, whole_of
+from pandatui.tui.foot import keys_line
 from pandatui.tui.live import Replaying
 from pandatui.tui.messages import GoOnWanted
-from pandatui.tui.record_wording import event_lines, settings_lines, summary_line
+from pandatui.tui.record_wording import happened_lines, settings_lines, summary_line
 from pandatui.tui.screens.ask import ConfirmScreen
+from pandatui.tui.screens.looking import LookingScreen
 from pandatui.tui.screens.replay import ReplayScreen
-from pandatui.tui.viewport import within
+from pandatui.tui.screens.watch_keys import PACE, shared_keys
 from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
 
 FOLLOW = 1.0  # seconds between looks at a session that another process trains
+_SHARED = {
+    "left", "right", "nudge-left", "nudge-right", "home", "end",
+    "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "new", "sessions", "close", "quit",
+}  # fmt: skip
 
 
-class RecordScreen(Screen[None], inherit_bindings=False):
+class RecordScreen(LookingScreen, inherit_bindings=False):
     """Shows one session file; what can't be read is said instead."""
 
     CSS_PATH = "record.tcss"
-    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012
-    VERTICAL_BREAKPOINTS = [(0, "-short"), (16, "-low"), (28, "-tall")]  # noqa: RUF012
+    HELP = """
+# A recorded session
+
+Nothing is trained here. `space` plays it by its own clock, `r` goes on where it ended, `f` branches: from the
+cursor, or from the end. The arrow keys read the curve, with `shift` from nudge to nudge.
+"""
     BINDINGS: ClassVar[list[BindingType]] = [
-        Binding("l", "log_axis", "log or linear axis", tooltip="Of the cost", id="record.log"),
-        Binding("s", "smooth", "smoothing", tooltip="More, none, some", id="record.smooth"),
-        Binding("left", "cursor(-1)", "cursor left", tooltip="Read the curve", id="record.left"),
-        Binding("right", "cursor(1)", "cursor right", tooltip="Read the curve", id="record.right"),
-        Binding("y", "copy", "copy the reading", tooltip="To the clipboard", id="record.copy"),
-        Binding("ctrl+o", "app.sessions", "sessions", tooltip="All recorded ones", id="record.sessions"),
-        Binding("ctrl+n", "app.new_run", "new run", tooltip="Begin one", id="record.new"),
-        Binding("space", "play", "play it", tooltip="By its own clock", id="record.play"),
-        Binding("r", "resume", "go on", tooltip="Train on where it ended", id="record.resume"),
-        Binding("f", "branch", "branch", tooltip="From the cursor, as a new session", id="record.branch"),
-        Binding("escape", "close", "close", tooltip="Back to where you were", id="record.close"),
-        Binding("q", "app.quit", "quit", tooltip="Leave", id="record.quit"),
+        Binding("space", "play", "play it", tooltip="By its own clock", group=PACE, id="record.play"),
+        Binding("r", "resume", "go on", tooltip="Train on where it ended", group=PACE, id="record.resume"),
+        Binding("f", "branch", "branch", tooltip="At the cursor or the end", group=PACE, id="record.branch"),
+        *shared_keys(_SHARED),
     ]
 
     def __init__(self, path: Path, *, ascii_only: bool = False, live: bool = False) -> None:
@@ -56,7 +57,6 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         self._path = path
         self._live = live  # whether something is being trained meanwhile
         self._ascii = ascii_only
-        self._look = Look()
         self._session: Session | None = None
         self._holder: Holder | None = None
         self._following: Timer | None = None
@@ -76,12 +76,11 @@ class RecordScreen(Screen[None], inherit_bindings=False):
             return  # the app is leaving already: nothing was composed
         self.query_one("#happened").border_title = "what happened"
         self.query_one("#made-with").border_title = "settings"
-        keys = "space plays  r goes on  f branches  ←→ read  ctrl+o list  esc close  q quit"
-        self.query_one("#foot", Lines).show([Content(f" {keys}")])
         try:
             stored = look(self._path)
         except SessionError as error:
             self._say(plain(str(error), 500))
+            self.look_again()
             return
         self._show(stored)
         if stored.holder is not None:
@@ -94,15 +93,15 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         session = self._session = stored.session
         self._holder = stored.holder
         head = summary_line(session)
+        crashed = stored.status == "crashed"
         if stored.holder is not None:
-            words = f" trained by {stored.holder}: watching, keys that train are off ·"
-            head = Content.styled(plain(words, 100), "bold $success") + head
+            head = Content.styled(" ● watching", "bold $success") + head
         elif stored.edited or stored.status != session.status:
             head = Content.styled(f" {'edited' if stored.edited else stored.status} ", "bold $error") + head
         self.query_one("#status", Lines).show([head])
-        self.query_one("#events", Lines).show(event_lines(session) or [Content("no nudges")])
+        self.query_one("#events", Lines).show(happened_lines(session, stored.holder, crashed=crashed))
         self.query_one("#settings", Lines).show(settings_lines(session))
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.look_again)
 
     @work(thread=True, exclusive=True, group="follow")
     def _follow(self) -> None:
@@ -123,55 +122,71 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         self.query_one("#status", Lines).show([Content.styled(f" {problem}", "bold $error")])
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._draw)
+        self.call_after_refresh(self.look_again)
 
-    def _draw(self) -> None:
+    # -- the curve ---------------------------------------------------------------------------------------
+
+    @property
+    def curve_end(self) -> int | None:
+        return self._session.steps if self._session is not None else None
+
+    @property
+    def nudge_steps(self) -> list[int]:
+        events = events_of(self._session) if self._session is not None else []
+        return [g.first_step for g in gestures(events) if not g.undone]
+
+    @property
+    def axis_end(self) -> float:
+        return whole_of(self._session) if self._session is not None else 1.0
+
+    def look_again(self) -> None:
+        """Draw the curve, and the keys that can be used now."""
+        if not self.is_attached:
+            return
         if self._session is not None:
             plot = self.query_one(CostPlot)
-            axis = "log axis" if self._look.log_axis else "linear axis"
-            plot.border_title = f"cost, nats ({axis})"
+            zoomed = " · zoomed, Z shows all" if self._look.window else ""
+            plot.border_title = f"cost, nats ({'log' if self._look.log_axis else 'linear'} axis){zoomed}"
             plot.show(chart_of_session(self._session, self._look))
+        self.query_one("#foot", Lines).show([keys_line(self._keys(), self.size.width)])
 
-    def action_log_axis(self) -> None:
-        self._look = replace(self._look, log_axis=not self._look.log_axis)
-        self._draw()
+    def say(self, text: str, style: str = "$accent") -> None:
+        self.notify(
+            plain(text, 400), severity="warning" if style == "$warning" else "information", markup=False
+        )
 
-    def action_smooth(self) -> None:
-        after = SMOOTHING[(SMOOTHING.index(self._look.smoothing) + 1) % len(SMOOTHING)]
-        self._look = replace(self._look, smoothing=after)
-        self._draw()
-
-    def action_cursor(self, by: int) -> None:
-        if self._session is None:
-            return
-        self._point(self.query_one(CostPlot).beside(self._here(self._session), by))
-
-    def on_cost_plot_pointed(self, message: CostPlot.Pointed) -> None:
-        self._point(message.step)
-
-    def _here(self, session: Session) -> float:
-        return self._look.cursor if self._look.cursor is not None else float(session.steps)
-
-    def _point(self, step: float) -> None:
+    def _keys(self) -> list[tuple[str, str]]:
+        keys, at_cursor = [], self._look.cursor is not None
         if self._session is not None:
-            self._look = replace(self._look, cursor=within(step, self._session.steps))
-            self._draw()
+            keys = [("space", "play")]
+            if self._holder is None:
+                keys += [("r", "go on"), ("f", "branch there" if at_cursor else "branch")]
+            keys += [("←→", "read")]
+        keys += [("ctrl+o", "sessions")]
+        if at_cursor or self._below:
+            keys += [("esc", "to the end" if at_cursor else "close")]
+        return [*keys, ("?", "help"), ("q", "quit")]
 
-    def action_copy(self) -> None:
-        if self._session is not None:
-            text = self.query_one(CostPlot).reading(self._here(self._session))
-            self.app.copy_to_clipboard(text)
-            self.notify(text, title="copied", markup=False)
+    @property
+    def _below(self) -> bool:
+        """Whether there is a screen to go back to."""
+        return len(self.app.screen_stack) > 2
+
+    # -- going on ----------------------------------------------------------------------------------------
+
+    def _trained_elsewhere(self) -> bool:
+        """Whether another trains it, which is said then."""
+        if self._holder is not None:
+            self.say(f"it is being trained by {self._holder}", "$warning")
+        return self._holder is not None
 
     def action_resume(self) -> None:
-        if self._holder is not None:
-            self.notify(f"it is being trained by {self._holder}", severity="warning", markup=False)
-        elif self._session is not None:
+        if self._session is not None and not self._trained_elsewhere():
             self._want(None, "Go on where it ended?")
 
     def action_branch(self) -> None:
-        if self._session is not None:
-            step = int(self._look.cursor) if self._look.cursor is not None else self._session.steps
+        if self._session is not None and not self._trained_elsewhere():
+            step = int(self.here)
             self._want(step, f"Train on from step {step:,}, as a session of its own?")
 
     def _want(self, step: int | None, question: str) -> None:
@@ -197,8 +212,5 @@ class RecordScreen(Screen[None], inherit_bindings=False):
         self.app.push_screen(ReplayScreen(replaying, self._path, ascii_only=self._ascii))
 
     def action_close(self) -> None:
-        if self._look.cursor is not None:
-            self._look = replace(self._look, cursor=None)
-            self._draw()
-        elif len(self.app.screen_stack) > 2:
+        if not self.close_help() and not self.lift_cursor() and self._below:
             self.dismiss(None)

@@ -6,14 +6,14 @@ from typing import ClassVar
 from textual.binding import Binding, BindingType
 
 from pandatui.sessions.player import FASTEST, SLOWEST, Player
-from pandatui.training.events import GoOn, Pause
+from pandatui.training.events import GoOn, Pause, gestures
 from pandatui.training.words import number
 from pandatui.tui.charting import Look, whole_of
 from pandatui.tui.live import Replaying
 from pandatui.tui.messages import GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.run import RunScreen
-from pandatui.tui.screens.watch_keys import PACE, WATCH_KEYS
+from pandatui.tui.screens.watch_keys import PACE, shared_keys
 
 _SHARED = {
     "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
@@ -22,9 +22,8 @@ _SHARED = {
 
 
 def _keys() -> list[BindingType]:
-    shared = [each for each in WATCH_KEYS if (each.id or "").removeprefix("watch.") in _SHARED]
     own = (
-        ("space", "pause", "play or stand", "At the end: from the start", "pause", None),
+        ("space", "pause", "play or pause", "At the end: from the start", "pause", None),
         ("less_than_sign", "pace(-1)", "slower", "Half as fast", "slower", "<"),
         ("greater_than_sign", "pace(1)", "faster", "Twice as fast, up to ×1000", "faster", ">"),
     )
@@ -35,7 +34,7 @@ def _keys() -> list[BindingType]:
             )
             for key, action, label, tip, id, shown in own
         ),
-        *shared,
+        *shared_keys(_SHARED),
     ]
 
 
@@ -46,7 +45,7 @@ class ReplayScreen(RunScreen, inherit_bindings=False):
     HELP = """
 # A recorded session
 
-It plays by its own clock, without training anything. `space` plays and stands, `<` and `>` change the speed,
+It plays by its own clock, without training anything. `space` plays and pauses, `<` and `>` change the speed,
 the arrow keys move along the curve, with `shift` from nudge to nudge; a click goes there.
 """
 
@@ -63,7 +62,7 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
     def action_pause(self) -> None:
         standing = self._player.standing
         self._player.send(GoOn() if standing else Pause())
-        self.say("playing" if standing else "standing", "")
+        self.say("playing" if standing else "paused", "")
 
     def action_pace(self, direction: int) -> None:
         before = self._player.speed
@@ -83,10 +82,10 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
 
     @property
     def nudge_steps(self) -> list[int]:
-        return [e.step for e in self._player.recording.events if e.kind == "nudge" and e.undone_by is None]
+        return [g.first_step for g in gestures(self._player.recording.events) if not g.undone]
 
     def action_cursor_nudge(self, by: int) -> None:
-        self._jump(self.here, by, "no nudges in this session")
+        self._jump(self.here, by)
 
     def point(self, step: float) -> None:
         self._player.seek(min(max(0.0, step), float(self._player.session.steps)))

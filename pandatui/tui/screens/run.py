@@ -141,7 +141,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self.query_one("#status", Lines).show([face.status])
         plot.show(face.chart)
         self._entitle(plot, face.plot_title, wording.standing(s))
-        self._entitle(knobs, knob_wording.notch_title(self._hand.coarse))
+        self._entitle(knobs, knob_wording.notch_title(s, self._hand.coarse))
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
@@ -191,16 +191,3 @@ class RunScreen(LookingScreen, inherit_bindings=False):
     def axis_end(self) -> float:
         s = self._snapshot
         return axis_end(s.steps, s.steps_per_epoch, s.target_epochs) if s is not None else 1.0
-
-    # -- help --------------------------------------------------------------------------------------------
-
-    def action_help(self) -> None:
-        if not self.close_help():
-            self.app.action_show_help_panel()
-
-    def close_help(self) -> bool:
-        """Close the help panel; returns whether it was open."""
-        if self.query(HelpPanel):
-            self.app.action_hide_help_panel()
-            return True
-        return False

@@ -5,7 +5,6 @@ from collections.abc import Callable, Iterable
 from pathlib import Path
 from typing import ClassVar
 
-from rich.cells import cell_len
 from rich.text import Text
 from textual import work
 from textual.app import ComposeResult
@@ -24,7 +23,7 @@ from pandatui.sessions.store import NameRefused, Stored
 from pandatui.training.run import MAX_NOTE
 from pandatui.training.words import plural
 from pandatui.tui.charset import to_ascii
-from pandatui.tui.listing import COLUMNS, foot, preview_lines, row_of, words_of
+from pandatui.tui.listing import COLUMNS, foot, preview_lines, row_of, widths_of, words_of
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.widgets.lines import Lines
@@ -76,8 +75,7 @@ class SessionsScreen(Screen[None]):
         self._read()
 
     def on_resize(self) -> None:
-        self.call_after_refresh(self._show_foot)
-        self.call_after_refresh(self._show_preview)
+        self.call_after_refresh(self._fill_again)
 
     def _show_foot(self) -> None:
         if self.is_attached:
@@ -102,15 +100,12 @@ class SessionsScreen(Screen[None]):
             choose = str(chosen.path)
         self._found = {str(stored.path): stored for stored in found}
         self._names = {s.session.id: s.session.name for s in reversed(found) if s.session is not None}
-        rows = {key: row_of(stored) for key, stored in self._found.items()}
+        rows = {key: row_of(stored, self._names) for key, stored in self._found.items()}
         if self._ascii:
             rows = {key: tuple(map(to_ascii, cells)) for key, cells in rows.items()}
         self._rows = rows
         table = self.query_one(DataTable)
         at = table.cursor_row
-        table.clear(columns=True)
-        for name, *cells in zip(COLUMNS, *rows.values(), strict=True):
-            table.add_column(name, key=name, width=max(map(cell_len, (name, *cells))))
         self._fill(choose, at)
         if first and not self.query_one("#filter").has_focus:
             table.focus()
@@ -122,9 +117,12 @@ class SessionsScreen(Screen[None]):
             key for key, stored in self._found.items() if all(word in words_of(stored) for word in wanted)
         ]
         table = self.query_one(DataTable)
-        table.clear()
+        table.clear(columns=True)
+        widths = widths_of(self._rows.values(), table.size.width)
+        for i, width in widths.items():
+            table.add_column(COLUMNS[i], key=COLUMNS[i], width=width)
         for key in keys:
-            table.add_row(*map(Text, self._rows[key]), key=key)
+            table.add_row(*(Text(self._rows[key][i]) for i in widths), key=key)
         if keys:
             table.move_cursor(row=keys.index(choose) if choose in keys else min(at, len(keys) - 1))
         where = plain(str(self._store.folder), 80)
@@ -176,8 +174,15 @@ class SessionsScreen(Screen[None]):
         self._show_foot()
 
     def on_input_changed(self) -> None:
-        stored = self._chosen()
-        self._fill(str(stored.path) if stored is not None else "")
+        self._fill_again()
+
+    def _fill_again(self) -> None:
+        """The same with another filter, or in other room."""
+        if self.is_attached and self._found:
+            stored = self._chosen()
+            self._fill(str(stored.path) if stored is not None else "")
+        elif self.is_attached:
+            self._show_foot()
 
     def on_input_submitted(self) -> None:
         self.action_to_list()

@@ -1,5 +1,7 @@
 """The keys of the watch screen, each with an id, a label, a tooltip and a group."""
 
+from collections.abc import Collection
+
 from textual.binding import Binding
 
 KNOBS = Binding.Group("knobs")
@@ -88,6 +90,12 @@ WATCH_KEYS = [
     _key("escape", "close", "close", "The cursor, the lesson's line; never quits", APP, "close"),
     _key("q", "app.quit", "quit", "Saves, and says where", APP, "quit"),
 ]
+
+
+def shared_keys(names: Collection[str]) -> list[Binding]:
+    """Those of the keys, by their ids without "watch.", that another screen has too."""
+    return [each for each in WATCH_KEYS if (each.id or "").removeprefix("watch.") in names]
+
 
 WATCH_HELP = """
 # Watching a model learn
