@@ -147,12 +147,31 @@ def step_of(session: Session, at: str) -> int:
         if epoch is None:
             raise ValueError("expected last or a step: it has no end of an epoch yet")
         place = epoch - 1 if epoch <= len(session.curves.dev_step.first) else epoch - 1 - session.epochs
-        if not -len(session.curves.dev_step.last) <= place < len(session.curves.dev_step.first):
+        if -len(session.curves.dev_step.last) <= place < len(session.curves.dev_step.first):
+            return int(steps[place])
+        step = _step_in_block(session, epoch)
+        if step is None:
             raise ValueError("expected last or a step: the step of the best epoch is not on record")
-        return int(steps[place])
+        return step
     if at.isdecimal() and len(at) < 16 and 0 <= int(at) <= session.steps:
         return int(at)
     raise ValueError(f"expected best, last, or a step from 0 to {session.steps:,}, found {at!r}")
+
+
+def _step_in_block(session: Session, epoch: int) -> int | None:
+    """The step at an epoch's end by the block that it is in: all its epochs are as long as each other, unless
+    somebody turned the batch size meanwhile.
+    """
+    blocks = session.curves.dev_step.blocks
+    if blocks is None or blocks.size < 2 or not 0 <= (i := (epoch - 1) // blocks.size) < len(blocks.min):
+        return None
+    first, last = from_number(blocks.min[i]), from_number(blocks.max[i])
+    if not 0 < first <= last <= session.steps:
+        return None
+    for event in session.events:
+        if event.knob == "batch_size" and event.undone_by is None and first < event.step <= last:
+            return None
+    return int(first + (last - first) * ((epoch - 1) % blocks.size) / (blocks.size - 1))
 
 
 def as_npz(run: Run, dataset: Dataset) -> bytes:

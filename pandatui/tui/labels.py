@@ -7,7 +7,7 @@ import numpy as np
 from pandatui.tui.axes import columns_at, cost_ticks, epoch_ticks, guessing_of, share_across
 from pandatui.tui.canvas import FAINT, Ink
 from pandatui.tui.chart import Mark, bounded, cost_text, reading_text
-from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene
+from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, dimmed
 
 _WAITING = "the first steps are on their way"
 
@@ -122,8 +122,8 @@ def draw_names(scene: Scene) -> None:
     named = [(GHOST, trace) for trace in chart.ghosts]
     named += [(ABANDONED, trace) for trace in chart.abandoned[-1:]]  # the older ones would crowd it
     for layer, trace in named:
-        end = _end(share_across(chart, bounded(trace.steps)), np.asarray(trace.costs, dtype=np.float64))
-        if end is not None and trace.name and scene.scale.within(np.array(end[1])):
+        end = _end(*dimmed(scene, trace))
+        if end is not None and trace.name:
             _name(scene, trace.name[: frame.columns // 3], end, look.layers[layer], up=True)
     if live == [None, None] and len(_WAITING) <= frame.columns:
         middle = frame.left + (frame.columns - len(_WAITING)) // 2

@@ -71,11 +71,11 @@ def network_of(s: Session) -> str:
 
 
 def preview_lines(
-    session: Session, names: dict[str, str], width: int, *, tall: bool, unicode: bool
+    session: Session, status: str, names: dict[str, str], width: int, *, tall: bool, unicode: bool
 ) -> list[Content]:
     """A session at a glance, `width` columns wide; without its settings, newest first, unless `tall`."""
     values = np.array([from_number(v) for v in session.curves.dev_cost.first])
-    lines = [Content(summary_line(session).plain.strip())]
+    lines = [summary_line(session, status)]
     if session.parent is not None:
         lines.append(Content.assemble(("branch of ", MUTED), (lineage(session.parent, names), "$accent")))
     lines.append(Content.assemble(("network ", MUTED), network_of(session)))

@@ -17,7 +17,7 @@ from pandatui.tui import curves, labels
 from pandatui.tui.axes import column_of, columns_at, guessing_of, share_across, step_at
 from pandatui.tui.canvas import FAINT, FREE, LINE, Palette, levels, sparkline
 from pandatui.tui.chart import Chart, Curve, Mark, Trace, bounded, rate_at, reading_text, readings, view
-from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, look_of, scene_of
+from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, dimmed, look_of, scene_of
 
 __all__ = [
     "Chart",
@@ -176,11 +176,7 @@ def _draw_curves(scene: Scene) -> None:
     paths = []
     traces = [(ABANDONED, t) for t in chart.abandoned] + [(GHOST, t) for t in chart.ghosts]
     for layer, trace in traces:
-        shares, costs = curves.extremes(share_across(chart, bounded(trace.steps)), trace.costs, frame.columns)
-        window = curves.window_in_columns(shares, frame.columns, chart.smoothing)
-        costs = curves.smoothed(costs, window, log=chart.log_axis)
-        costs = np.where(scene.scale.within(costs), costs, np.nan)  # no dimmed line along the edges
-        paths.append((layer, curves.path(shares, costs, scene.scale, across, up)))
+        paths.append((layer, curves.path(*dimmed(scene, trace), scene.scale, across, up)))
     shares, costs = curves.extremes(
         share_across(chart, bounded(chart.dev_steps)), chart.dev_costs, frame.columns
     )

@@ -36,16 +36,19 @@ def _setting(value: object) -> str:
     return number(value) if isinstance(value, float) else str(value)
 
 
-def summary_line(session: Session) -> Content:
-    """brave-otter · spirals · finished · 60 epochs · 48 s · best dev 0.114 at epoch 58."""
+def summary_line(session: Session, status: str, style: str = "") -> Content:
+    """brave-otter · spirals · finished · 60 epochs · 48 s · best dev 0.114 at epoch 58.
+
+    `status` is what it is now, which may be more than the file says: crashed, or watched.
+    """
     r = session.result
-    parts = [plain(session.name, 40), plain(session.data.name, 40), session.status]
-    parts += [plural(session.epochs, "epoch"), plural(session.steps, "step"), duration(session.seconds)]
+    parts = [plural(session.epochs, "epoch"), plural(session.steps, "step"), duration(session.seconds)]
     if r.best_dev_cost is not None:
         parts.append(f"best dev {cost(from_number(r.best_dev_cost))} at epoch {r.best_epoch}")
     if r.test_accuracy is not None:
         parts.append(f"test {from_number(r.test_accuracy):.1%} right")
-    return Content(" " + " · ".join(parts))
+    name, data = plain(session.name, 40), plain(session.data.name, 40)
+    return Content.assemble(f"{name} · {data} · ", (status, style), " · " + " · ".join(parts))
 
 
 def spells_worse_than_guessing(epochs: Floats, dev_costs: Floats, guessing: float) -> list[tuple[int, int]]:

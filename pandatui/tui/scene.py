@@ -8,7 +8,7 @@ import numpy as np
 from pandatui.tui import curves
 from pandatui.tui.axes import Frame, Scale, column_of, cost_scale, frame_of, share_across
 from pandatui.tui.canvas import LINE, Cells, Ink, Palette, blend
-from pandatui.tui.chart import Chart, bounded
+from pandatui.tui.chart import Chart, Trace, bounded
 
 ABANDONED, GHOST, DEV, TRAIN = 1, 2, 3, 4  # layers, and plotext's colour numbers: the higher is drawn later
 
@@ -82,6 +82,15 @@ class Scene:
     def put(self, column: int, row: int, character: str, ink: Ink, weight: int = LINE) -> None:
         if self.frame.left <= column < self.frame.right and self.frame.top <= row < self.frame.bottom:
             self.cells.put(column, row, character, ink, weight)
+
+
+def dimmed(scene: Scene, trace: Trace) -> tuple[np.ndarray, np.ndarray]:
+    """A trace as it is drawn: shares of the view and smoothed costs, nan where that is out of range."""
+    columns = scene.frame.columns
+    shares, costs = curves.extremes(share_across(scene.chart, bounded(trace.steps)), trace.costs, columns)
+    window = curves.window_in_columns(shares, columns, scene.chart.smoothing)
+    costs = curves.smoothed(costs, window, log=scene.chart.log_axis)
+    return shares, np.where(scene.scale.within(costs), costs, np.nan)  # no dimmed line along the edges
 
 
 def scene_of(chart: Chart, width: int, height: int, look: Look) -> Scene:

@@ -104,7 +104,7 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
-    while used > width and len(right) > 3:  # what it ran, then its pace: whole or not at all
+    while used >= width and len(right) > 3:  # what it ran, then its pace: whole or not at all
         used -= cell_len(right.pop()[0])
     gap = " " * max(1, width - used) if left else " "
     return Content.assemble(*left, (gap, ""), *right)

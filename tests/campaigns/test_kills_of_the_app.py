@@ -113,12 +113,11 @@ def pressed_and_killed(kills, number: int, path: Path) -> set[str]:
     return said(terminal.shown)
 
 
-def command_of(event: Event, before: Event | None):
-    """What a person did, from its event alone."""
+def command_of(event: Event, gesture: int | None):
+    """What a person did, from its event and the number of the gesture before it."""
     match event.kind:
         case "nudge":
-            continues = before is not None and before.nudge == event.nudge
-            return Nudge(event.knob or "", to=event.after, continues=continues)
+            return Nudge(event.knob or "", to=event.after, continues=event.nudge == gesture)
         case "undo":
             return Undo()
         case "redo":
@@ -137,12 +136,12 @@ def command_of(event: Event, before: Event | None):
 def uninterrupted(session: Session) -> tuple[str, str]:
     """The final hashes of a run that nothing has ever ended, with the same commands at the same steps."""
     run = Run(config_of(session), data_of(session, None, trusted=True))
-    before = None
+    gesture = None
     for event in map(event_of, session.events):
         while run.steps < event.step - 1 and run.status == "running":
             run.step()
         assert run.steps == event.step - 1
-        command = command_of(event, before)
+        command = command_of(event, gesture)
         if command is not None:
             (fact,) = run.apply(command)
             assert isinstance(fact, Recorded)
@@ -151,7 +150,7 @@ def uninterrupted(session: Session) -> tuple[str, str]:
                 event.after,
                 event.nudge,
             )
-        before = event
+        gesture = event.nudge or gesture
     while run.status == "running":
         run.step()
     return run.weights_sha256(), run.history.costs_sha256()

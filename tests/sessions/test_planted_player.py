@@ -84,6 +84,15 @@ def test_the_best_epoch_is_that_of_then(lived):
     assert any(best < epoch for best, epoch in bests)
 
 
+def test_a_nudge_is_there_from_the_first_step_that_uses_it(lived):
+    session, _, _ = lived
+    player = Player(session, clock=Clock())
+    player.seek(60)
+    assert player.snapshot(View()).events == ()
+    player.seek(61)
+    assert 1 in [event.id for event in player.snapshot(View()).events]
+
+
 def test_at_its_end_it_begins_anew(lived):
     session, _, _ = lived
     clock = Clock()
@@ -95,3 +104,7 @@ def test_at_its_end_it_begins_anew(lived):
     clock.now += 2.0
     assert player.seconds == pytest.approx(2.0)
     assert not player.standing
+    player.seek(session.steps)
+    player.send(GoOn())
+    clock.now += 2.0
+    assert player.seconds == pytest.approx(2.0)

@@ -6,6 +6,7 @@ import shutil
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from pandatui.sessions import Recorder, SessionError, Store
 from pandatui.sessions.journal import Journal
@@ -13,9 +14,13 @@ from pandatui.sessions.lock import holder
 from pandatui.sessions.recorder import Identity
 from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.resume import resume
+from pandatui.sessions.schema import encode
+from pandatui.sessions.store import read
 from pandatui.training import Driver, Run
 from pandatui.training.events import Nudge
 from pandatui.training.setup import RunOptions, prepare
+
+WILD = {"optimizer": "sgd", "learning_rate": 100.0, "l2": 100.0, "batch_norm": False}
 
 
 @pytest.fixture
@@ -68,3 +73,19 @@ def test_where_it_can_not_go_on_it_lets_go_and_loses_nothing(killed):
     assert resumed.session.steps == 9
     assert len(resumed.session.events) == 1
     resumed.recorder.close(evaluate=False)
+
+
+def test_a_record_that_trains_otherwise_here_is_said(killed):
+    """Its hash of the costs, or where it ends: as on a machine with other arithmetic."""
+    store, _, later, _ = killed
+    session, _ = read(later)
+    path = store.path("one")
+    for change, says in (
+        ({"result": replace(session.result, costs_sha256="1" * 64)}, "its costs differ"),
+        ({"config": session.config | WILD, "events": []}, "trained again to step"),
+    ):
+        path.write_bytes(encode(replace(session, **change)))
+        resumed = resume(store, path)
+        resumed.recorder.close(evaluate=False)
+        assert [note for note in resumed.notes if says in note]
+        shutil.rmtree(path.with_suffix(".checkpoints"), ignore_errors=True)

@@ -11,6 +11,7 @@ import pytest
 
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import Checkpoints, kept_by
+from pandatui.sessions.export import step_of
 from pandatui.sessions.ledger import merged
 from pandatui.sessions.record import Identity, record
 from pandatui.sessions.replay import rerun, verify
@@ -190,6 +191,26 @@ def test_a_branch_that_starts_from_a_checkpoint_is_the_one_from_the_seed(tmp_pat
         assert same(again, plain)
         child = file_of(again)
         assert verify(child, rerun(child, run.dataset)).identical
+
+
+def test_the_best_epochs_step_is_known_where_only_blocks_have_it():
+    run = go(a_run(), 3_000)
+    run.apply(Nudge("batch_size", times=0.5))
+    session = file_of(go(run, 6_000))
+    ends = run.history.dev_step.last(run.epoch)
+    assert len(ends) == run.epoch == session.epochs
+    turned = int((ends <= 3_000).sum()) // 64
+    unknown = set()
+    for epoch in range(1, run.epoch + 1):
+        session.result.best_epoch = epoch
+        try:
+            assert step_of(session, "best") == ends[epoch - 1]
+        except ValueError:
+            unknown.add((epoch - 1) // 64)
+    assert unknown == {turned}
+    session.result.best_epoch = 10**9
+    with pytest.raises(ValueError, match="not on record"):
+        step_of(session, "best")
 
 
 def test_a_diverged_one_starts_from_its_last_good_checkpoint(tmp_path, steps_trained):

@@ -106,7 +106,9 @@ async def test_a_session_that_is_trained_elsewhere_is_followed_and_its_keys_are_
         async with stage() as s:
             await s.until(lambda: (folder / "elsewhere.json").exists())
             s.app.push_screen(RecordScreen(folder / "elsewhere.json"))
-            await s.says("● watching elsewhere · xor", f"keys that train are off: process {other.pid}, since")
+            await s.says(
+                "elsewhere · xor · ● watching · ", f"keys that train are off: process {other.pid}, since"
+            )
             seen = s.app.screen._session.steps
             await s.until(lambda: s.app.screen._session.steps > seen, "for it to go on")
             for key in ("r", "f"):

@@ -483,3 +483,10 @@ def test_anything_can_be_read(chart: Chart, step: float):
     assert all(isinstance(part, str) for pair in readings(chart, step) for part in pair)
     column_of(chart, step, 80, 20)
     step_at(chart, 40, 80, 20)
+
+
+def test_the_name_of_an_abandoned_stretch_stands_at_the_end_that_is_seen():
+    """Its last costs lie out of range: the name is where the line was last seen."""
+    costs = np.concatenate([np.full(120, 0.6), np.full(80, 1e-9)])
+    rows = text(falling(abandoned=(Trace("undone", np.arange(1.0, 201), costs),)))
+    assert sum("undone" in row for row in rows) == 1

@@ -154,7 +154,7 @@ async def test_an_empty_folder_says_so(stage: Opened, tmp_path: Path) -> None:
 
 def test_the_lines_of_a_record(recorded: Callable[..., Path]) -> None:
     session, _ = read(recorded(hidden=(5, 4), batch_norm=False))
-    assert summary_line(session).plain.startswith(" old-otter · made · finished · 4 epochs · ")
+    assert summary_line(session, "finished").plain.startswith("old-otter · made · finished · 4 epochs · ")
     assert [line.plain for line in event_lines(session)] == [
         "step 4         you   1  learning rate 0.1 → 0.316",
         "step 6         note: mind the gap",

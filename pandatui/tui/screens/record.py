@@ -92,12 +92,12 @@ cursor, or from the end. The arrow keys read the curve, with `shift` from nudge 
             return
         session = self._session = stored.session
         self._holder = stored.holder
-        head = summary_line(session)
         crashed = stored.status == "crashed"
+        status, style = stored.status, "bold $error" if crashed else ""
         if stored.holder is not None:
-            head = Content.styled(" ● watching", "bold $success") + head
-        elif stored.edited or stored.status != session.status:
-            head = Content.styled(f" {'edited' if stored.edited else stored.status} ", "bold $error") + head
+            status, style = "● watching", "bold $success"
+        edited = Content.styled("edited ", "bold $error") if stored.edited else ""
+        head = Content.assemble(" ", edited, summary_line(session, status, style))
         self.query_one("#status", Lines).show([head])
         self.query_one("#events", Lines).show(happened_lines(session, stored.holder, crashed=crashed))
         self.query_one("#settings", Lines).show(settings_lines(session))

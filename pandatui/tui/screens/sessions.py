@@ -155,9 +155,15 @@ class SessionsScreen(Screen[None]):
         elif stored.session is None:
             preview.show([Content.styled(plain(stored.problem, 500), "$error")])
         else:
-            width, tall = max(10, preview.size.width), self.has_class("-wide")
             preview.show(
-                preview_lines(stored.session, self._names, width, tall=tall, unicode=not self._ascii)
+                preview_lines(
+                    stored.session,
+                    stored.status,
+                    self._names,
+                    max(10, preview.size.width),
+                    tall=self.has_class("-wide"),
+                    unicode=not self._ascii,
+                )
             )
 
     def on_data_table_row_selected(self) -> None:
