@@ -3,21 +3,17 @@
 import contextlib
 import io
 import sys
-from collections.abc import Callable
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, TypeVar
+from typing import Any
 
 import click
 
 from pandatui import __version__
+from pandatui.cli_batch import batch
 from pandatui.cli_doctor import completion, doctor
+from pandatui.cli_options import options_of, run_options
 from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
-
-if TYPE_CHECKING:
-    from pandatui.training.setup import RunOptions
-
-F = TypeVar("F", bound=Callable[..., Any])
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 
@@ -44,57 +40,6 @@ class _DefaultGroup(click.Group):
         with formatter.section("Options"):
             rows = (p.get_help_record(ctx) for p in self.get_params(ctx))
             formatter.write_dl([row for row in rows if row is not None])
-
-
-def run_options(command: F) -> F:
-    """RUN OPTIONS: what a run is made of. The defaults in brackets are those of a run on `--data`."""
-    number = click.FLOAT
-    for option in reversed(
-        (
-            click.option(
-                "--data", metavar="NAME|FILE", help="Built-in set or data file. [the spirals lesson]"
-            ),
-            click.option("--label", metavar="COLUMN", help="The column to predict. [the last]"),
-            click.option(
-                "--drop", metavar="COLUMN", multiple=True, help="A column to leave out; repeatable."
-            ),
-            click.option(
-                "--standardise",
-                type=click.Choice(["auto", "column", "overall", "none"]),
-                help="Scale inputs by column, or images overall. [auto]",
-            ),
-            click.option("--hidden", metavar="UNITS", help="Hidden units, layer by layer. [64,32]"),
-            click.option(
-                "--activation",
-                type=click.Choice(["relu", "leaky_relu", "tanh", "sigmoid"]),
-                help="Of the hidden layers. [relu]",
-            ),
-            click.option(
-                "--batch-norm/--no-batch-norm", default=None, help="Batch norm before each activation. [on]"
-            ),
-            click.option(
-                "--optimizer",
-                type=click.Choice(["momentum", "adam", "rmsprop", "sgd"]),
-                help="The update rule. [momentum]",
-            ),
-            click.option("--learning-rate", type=number, help="α. [0.1; adam and rmsprop 0.001]"),
-            click.option(
-                "--momentum", type=number, help="β, the weight of the old average of gradients. [0.9]"
-            ),
-            click.option("--second-moment", type=number, help="β2 of rmsprop and adam. [0.999]"),
-            click.option("--decay", type=number, help="Learning-rate decay: α₀/(1 + decay·epoch). [0]"),
-            click.option("--l2", type=number, help="λ, the L2 penalty on weights. [0]"),
-            click.option("--batch-size", type=int, help="Examples in a mini-batch. [64]"),
-            click.option("--epochs", type=int, help="Passes over the training set. [60]"),
-            click.option("--seed", type=int, help="Of the start and the mini-batches. [1]"),
-            click.option("--split-seed", type=int, help="Of the split and of generated data. [0]"),
-            click.option("--dtype", type=click.Choice(["float32", "float64"]), help="[float32]"),
-            click.option("--name", help="What to call the session. [two words]"),
-            click.option("--sessions", metavar="DIR", help="Where sessions are kept."),
-        )
-    ):
-        command = option(command)
-    return command
 
 
 @click.group(
@@ -145,7 +90,7 @@ def watch(
             from pandatui.plain import plain
 
             raise click.UsageError(f"{plain(repr(file))}: no such command or file; see pandatui --help")
-    options = _options(settings)
+    options = options_of(settings)
     speed = _pace(pace)
     if not (sys.stdin.isatty() and sys.stderr.isatty()):
         raise click.UsageError("the screen needs a terminal; without one use: pandatui train [RUN OPTIONS]")
@@ -210,7 +155,7 @@ def train(
         from pandatui.sessions.export import read_schedule
 
         plan += read_schedule(Path(schedule))
-    options = _options(settings, plan=plan)
+    options = options_of(settings, plan=plan)
     store = Store(folder_of(sessions))
     identity = Identity.new(store.new_name() if name is None else name)
     if store.path(identity.name).exists():
@@ -236,15 +181,8 @@ def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
         report.put(report.data_text(found, label, drop))
 
 
-for _command in (resume, *COMMANDS, doctor, completion):
+for _command in (batch, resume, *COMMANDS, doctor, completion):
     cli.add_command(_command)
-
-
-def _options(settings: dict[str, Any], **more: Any) -> "RunOptions":
-    from pandatui.training.setup import RunOptions, parse_hidden
-
-    hidden = settings.pop("hidden")
-    return RunOptions(**settings, **more, hidden=None if hidden is None else parse_hidden(hidden))
 
 
 def _pace(text: str | None) -> float | str | None:

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any, TypeVar
 import click
 
 if TYPE_CHECKING:
+    from pandatui.search.shelf import StoredStudy
     from pandatui.sessions import Store
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -67,17 +68,21 @@ def store_of(option: str | None) -> "Store":
 @_in_folder
 @as_json_option
 def list_sessions(sessions: str | None, as_json: bool) -> None:
-    """List the recorded sessions, newest first."""
+    """List the recorded sessions and studies, newest first."""
     import json
 
-    from pandatui import report, report_sessions
+    from pandatui import report, report_sessions, report_studies
+    from pandatui.search.shelf import studies
 
     store = store_of(sessions)
-    found = store.list()
+    found, raced = store.list(), studies(store)
     if as_json:
-        report.put(json.dumps([report_sessions.listed(each) for each in found]))
-    elif found:
-        report.put(report_sessions.table(found))
+        listed = [report_sessions.listed(each) for each in found]
+        report.put(json.dumps(listed + [report_studies.listed(each) for each in raced]))
+    elif found or raced:
+        tables = [report_sessions.table(found)] if found else []
+        tables += [report_studies.table(raced)] if raced else []
+        report.put("\n\n".join(tables))
     else:
         report.say(f"no sessions in {store.folder} yet")
 
@@ -86,13 +91,20 @@ def list_sessions(sessions: str | None, as_json: bool) -> None:
 @of_session
 @as_json_option
 def show(session: str | None, sessions: str | None, as_json: bool) -> None:
-    """Sum up a session, with its nudges by number. SESSION is a path or a name. [the newest]"""
+    """Sum up a session, with its nudges by number, or a study. SESSION is a path or a name. [the newest]"""
     import json
 
     from pandatui import report, report_sessions
     from pandatui.sessions.store import look
 
-    found = look(store_of(sessions).find(session))
+    store = store_of(sessions)
+    study = _study(store, session)
+    if study is not None:
+        from pandatui import report_studies
+
+        report.put(json.dumps(report_studies.shown(study)) if as_json else report_studies.summary(study))
+        return
+    found = look(store.find(session))
     record, whole = found.session, not found.edited
     assert record is not None, "what can't be read was refused"
     if as_json:
@@ -100,6 +112,16 @@ def show(session: str | None, sessions: str | None, as_json: bool) -> None:
         report.put(json.dumps(shown | ({"warning": found.warning} if found.warning else {})))
     else:
         report.put(report_sessions.summary(record, whole, status=found.status, warning=found.warning))
+
+
+def _study(store: "Store", which: str | None) -> "StoredStudy | None":
+    """The study of this name or path, unless there is a session of that name."""
+    from pandatui.search import shelf
+
+    path = shelf.find(store, which) if which is not None else None
+    if path is None or (which == shelf.study_name(path) and store.path(which).is_file()):
+        return None
+    return shelf.look(path)
 
 
 @click.command()

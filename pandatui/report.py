@@ -24,7 +24,7 @@ from pandatui.training.events import Diverged, Fact, Failed, Finished, Recorded,
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import cost, duration, plural, sentence
 
-OK, USAGE, DIVERGED, INTERNAL = 0, 2, 6, 70
+OK, USAGE, DIVERGED, SOME_FAILED, INTERNAL = 0, 2, 6, 7, 70
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 _NO_VIEW = View(buckets=1)
 _TICK = 0.2  # seconds
@@ -41,6 +41,11 @@ def _talk(text: str) -> None:
     with contextlib.suppress(OSError):  # the terminal or pipe has gone: training and saving matter more
         sys.stderr.write(text)
         sys.stderr.flush()
+
+
+def redraw(text: str) -> None:
+    """The line of talk that is drawn over and over, on a terminal."""
+    _talk(_CLEAR + text)
 
 
 def put(text: str) -> None:
@@ -80,11 +85,11 @@ class StepProgress:
         now = self._clock()
         if self._terminal and now - self._shown >= _TICK:
             self._shown = now
-            _talk(f"{_CLEAR}{self._what}: step {steps:,} of {of:,}")
+            redraw(f"{self._what}: step {steps:,} of {of:,}")
 
     def done(self) -> None:
         if self._terminal:
-            _talk(_CLEAR)
+            redraw("")
 
 
 def told() -> Callable[[int, int], None]:
@@ -133,7 +138,7 @@ def train(driver: Driver, recorder: Recorder, *, every: float, as_json: bool) ->
     finally:
         for each in heard:
             signal.signal(each, before[each])
-    _say_all(messages)
+    say_all(messages)
     put(json.dumps(summary(session, recorder.path)) if as_json else summary_text(session))
     return _status(driver.failure, recorder, session, caught)
 
@@ -170,10 +175,10 @@ def _follow(
     problem = ""
     shown = time.monotonic()
     while not over():
-        _say_all(messages)
+        say_all(messages)
         if recorder.problem != problem:
             problem = recorder.problem
-            _say_all(deque([problem or "saving again"]))
+            say_all(deque([problem or "saving again"]))
         if not terminal and time.monotonic() - shown < every:
             continue
         try:
@@ -182,15 +187,15 @@ def _follow(
             continue
         shown = time.monotonic()
         if terminal:
-            _talk(f"{_CLEAR}{bar(snapshot)}")
+            redraw(bar(snapshot))
         else:
             say(progress_line(snapshot))
 
 
-def _say_all(messages: deque[str]) -> None:
+def say_all(messages: deque[str]) -> None:
     """Say and forget them, in place of the bar if there is one."""
     if sys.stderr.isatty():
-        _talk(_CLEAR)
+        redraw("")
     while messages:
         say(messages.popleft())
 
@@ -207,16 +212,21 @@ def progress_line(snapshot: Snapshot) -> str:
     return " · ".join(parts)
 
 
-def bar(snapshot: Snapshot, width: int = 24) -> str:
-    """The same behind a bar, cut to the terminal's width."""
-    filled = int(width * min(1.0, snapshot.place / max(1, snapshot.target_epochs)))
+def bar(snapshot: Snapshot) -> str:
+    """The same behind a bar."""
+    return bar_line(snapshot.place / max(1, snapshot.target_epochs), progress_line(snapshot))
+
+
+def bar_line(part: float, text: str, width: int = 24) -> str:
+    """A bar of which a part, 0 … 1, is full, and a text; cut to the terminal's width."""
+    filled = int(width * min(1.0, part))
     utf8 = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"
     full, rest = ("━", "╌") if utf8 else ("#", ".")
     try:
-        columns = os.get_terminal_size(sys.stderr.fileno()).columns
+        columns = os.get_terminal_size(sys.stderr.fileno()).columns or 80  # 0: it does not know
     except OSError:
         columns = 80
-    return f"{full * filled}{rest * (width - filled)} {progress_line(snapshot)}"[: columns - 1]
+    return f"{full * filled}{rest * (width - filled)} {text}"[: columns - 1]
 
 
 def summary(session: Session, path: str) -> dict[str, Any]:

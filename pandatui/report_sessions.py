@@ -1,7 +1,7 @@
 """Recorded sessions as tables, summaries and JSON. Pure: from records to text."""
 
 import unicodedata
-from collections.abc import Iterable, Sequence
+from collections.abc import Container, Iterable, Sequence
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -53,7 +53,7 @@ def standing(session: Session) -> list[Gesture]:
 def table(found: Sequence[Stored]) -> str:
     """One line a session; what can't be read comes with the reason."""
     rows = [_row(each) for each in found if each.session is not None]
-    lines = _aligned([_HEADINGS, *rows]) if rows else []
+    lines = aligned([_HEADINGS, *rows], _RIGHT) if rows else []
     for each in found:
         if each.session is None:
             lines.append(f"unreadable: {plain(each.problem, 300)}")
@@ -78,12 +78,13 @@ def _row(stored: Stored) -> tuple[str, ...]:
     )
 
 
-def _aligned(rows: Sequence[Sequence[str]]) -> list[str]:
+def aligned(rows: Sequence[Sequence[str]], right: Container[str]) -> list[str]:
+    """A table's lines; the first row has the headings, and numbers stand below those in `right`."""
     widths = [max(map(_width, column)) for column in zip(*rows, strict=True)]
 
     def cell(text: str, width: int, heading: str) -> str:
         gap = " " * (width - _width(text))
-        return gap + text if heading in _RIGHT else text + gap
+        return gap + text if heading in right else text + gap
 
     return ["  ".join(map(cell, row, widths, rows[0])).rstrip() for row in rows]
 

@@ -37,13 +37,18 @@ def ours(modules: set[str], floor: str) -> list[str]:
 @pytest.mark.parametrize(
     ("module", "allowed", "floors_above"),
     [
-        ("pandatui", set(), ("nn", "data", "training", "sessions", "report", "tui", "cli")),
-        ("pandatui.nn", set(), ("data", "training", "sessions", "report", "tui", "cli")),
-        ("pandatui.data", set(), ("nn", "training", "sessions", "report", "tui", "cli")),
-        ("pandatui.training", {"threadpoolctl"}, ("sessions", "report", "tui", "cli")),
-        ("pandatui.sessions", {"threadpoolctl", "msgspec", "platformdirs"}, ("report", "tui", "cli")),
+        ("pandatui", set(), ("nn", "data", "training", "sessions", "search", "report", "tui", "cli")),
+        ("pandatui.nn", set(), ("data", "training", "sessions", "search", "report", "tui", "cli")),
+        ("pandatui.data", set(), ("nn", "training", "sessions", "search", "report", "tui", "cli")),
+        ("pandatui.training", {"threadpoolctl"}, ("sessions", "search", "report", "tui", "cli")),
+        (
+            "pandatui.sessions",
+            {"threadpoolctl", "msgspec", "platformdirs"},
+            ("search", "report", "tui", "cli"),
+        ),
+        ("pandatui.search", {"threadpoolctl", "msgspec", "platformdirs"}, ("report", "tui", "cli")),
         ("pandatui.report", {"threadpoolctl", "msgspec", "platformdirs"}, ("tui", "cli")),
-        ("pandatui.plain", set(), ("nn", "data", "training", "sessions", "report", "tui", "cli")),
+        ("pandatui.plain", set(), ("nn", "data", "training", "sessions", "search", "report", "tui", "cli")),
     ],
 )
 def test_a_floor_loads_nothing_from_above_and_no_more_from_outside(module, allowed, floors_above):
@@ -58,7 +63,7 @@ def test_help_and_version_are_instant(args):
     modules = loaded_by("from pandatui.cli import main; main()", *args)
     assert "click" in modules
     assert not modules & {"numpy", "textual", "rich", "plotext", "msgspec", "threadpoolctl"}
-    for floor in ("nn", "data", "training", "sessions", "report", "tui"):
+    for floor in ("nn", "data", "training", "sessions", "search", "report", "tui"):
         assert ours(modules, floor) == []
 
 

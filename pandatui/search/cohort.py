@@ -5,6 +5,7 @@ curves are live, a trial can be stopped, and of a worker that dies only the slic
 not depend on how trials are put together.
 """
 
+import threading
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
@@ -58,6 +59,9 @@ class Outcome:
     environment: dict[str, str | int]
 
 
+Train = Callable[[Slice], Outcome]
+
+
 def train_slice(work: Slice) -> Outcome:
     """Train one slice. Runs in any process; raises DataMoved where the data are not at hand."""
     pin_blas()
@@ -89,6 +93,7 @@ def train_slice(work: Slice) -> Outcome:
 # -- data ----------------------------------------------------------------------------------------------------
 
 _datasets: dict[tuple[str, int, str, str], Dataset] = {}
+_loading = threading.Lock()  # a worker on a cluster may have several threads
 
 
 def lend(dataset: Dataset, config: RunConfig) -> None:
@@ -105,13 +110,16 @@ def _key(sha256: str, config: RunConfig) -> tuple[str, int, str, str]:
 def _data_for(work: Slice) -> Dataset:
     config = work.configs[0]
     key = _key(work.sha256, config)
-    if key not in _datasets:
-        dataset = load_for(asdict(config))
-        if dataset.sha256 != work.sha256:
-            expected, found = work.sha256[:12], dataset.sha256[:12]
-            raise DataMoved(f"{config.data!r} holds other data: expected sha256 {expected}…, found {found}…")
-        lend(dataset, config)
-    return _datasets[key]
+    with _loading:
+        if key not in _datasets:
+            dataset = load_for(asdict(config))
+            if dataset.sha256 != work.sha256:
+                expected, found = work.sha256[:12], dataset.sha256[:12]
+                raise DataMoved(
+                    f"{config.data!r} holds other data: expected sha256 {expected}…, found {found}…"
+                )
+            lend(dataset, config)
+        return _datasets[key]
 
 
 # -- putting trials together ---------------------------------------------------------------------------------

@@ -8,7 +8,6 @@ until it is plain which of them was at fault; a trial that takes its worker with
 import threading
 import time
 from collections import deque
-from collections.abc import Callable
 from concurrent.futures import Future
 from contextlib import suppress
 from dataclasses import dataclass, field
@@ -16,7 +15,7 @@ from queue import Empty, SimpleQueue
 from typing import Protocol
 
 from pandatui.data import Dataset
-from pandatui.search.cohort import Outcome, Slice, cohorts, train_slice, width_for
+from pandatui.search.cohort import Outcome, Slice, Train, cohorts, train_slice, width_for
 from pandatui.search.space import Space
 from pandatui.search.study import Round, Study, Trial
 from pandatui.training import RunConfig
@@ -25,8 +24,6 @@ from pandatui.training.population import Members
 SLICE_SECONDS = 0.5
 FIRST_STEPS = 32
 MOST_DEATHS = 3
-
-Train = Callable[[Slice], Outcome]
 
 
 class Engine(Protocol):

@@ -134,23 +134,24 @@ class Study:
         size = self.sizes[min(number, len(self.sizes)) - 1]
         first = len(self.trials) + 1
         made = Round(number, box or self.proposed(), range(first, first + size))
-        for trial, (values, seed) in zip(made.trials, self._sampled(made), strict=True):
+        sampled = self._sampled(made)
+        made.trials = range(first, first + len(sampled))
+        for trial, (values, seed) in zip(made.trials, sampled, strict=True):
             config = replace(settings(self.base, values), seed=seed)
             self.trials[trial] = Trial(trial, number, values, config)
         self.rounds.append(made)
         return made
 
     def _sampled(self, made: Round) -> list[tuple[dict[str, Value], int]]:
+        """Values and training seed of each trial: a setting's seeds follow each other."""
         seeds = range(self.spec.seed, self.spec.seed + self.spec.seeds)
         if self.points:
             return [(values, seed) for values in self.points for seed in seeds]
         if self.spec.sampling == "grid":
             points = grid(made.box, len(made.trials) // len(seeds))
-            made.trials = range(made.trials.start, made.trials.start + len(points) * len(seeds))
             return [(values, seed) for values in points for seed in seeds]
-        return [
-            (draw(made.box, self.spec.seed, number), seeds[number % len(seeds)]) for number in made.trials
-        ]
+        points = [draw(made.box, self.spec.seed, number) for number in made.trials[:: len(seeds)]]
+        return [(values, seed) for values in points for seed in seeds][: len(made.trials)]
 
     def proposed(self) -> Space:
         """The box of the next round: the first, or around the best of the last."""
@@ -238,5 +239,5 @@ class Study:
         return self.environments.index(environment)
 
     def importance(self) -> dict[str, float]:
-        """How much each knob mattered in the first space, over all rounds."""
-        return importance(self.space, self.results())
+        """How much each knob mattered in the first space, over all rounds; {} where nothing was sampled."""
+        return {} if self.points else importance(self.space, self.results())

@@ -1,4 +1,4 @@
-"""Housekeeping of recorded sessions: a note on one, another name for it, and taking it away.
+"""Housekeeping of recorded sessions: a note on one, a batch it had queued, another name, taking it away.
 
 All under the lock of the session, so never while somebody trains it. A process killed in between leaves a
 session that is whole; doing it once more ends what was begun.
@@ -6,7 +6,7 @@ session that is whole; doing it once more ends what was begun.
 
 import contextlib
 import os
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 from pandatui.plain import plain
@@ -31,6 +31,19 @@ def annotate(path: Path, text: str) -> Session:
         number = len(session.events) + 1
         note = EventRecord(number, session.steps + 1, "note", session.seconds, text=words)
         session.events.append(note)
+        return _write(path, session, path)
+
+
+def batch_begun(path: Path, place: int, study: str) -> Session:
+    """Put on record which study the batch at this place of a session's queue has become; the session then.
+
+    Raises SessionError (no such batch, unreadable, edited, running, crashed), Held, OSError.
+    """
+    with _ours(path):
+        session = _closed(path)
+        if place >= len(session.queue):
+            raise SessionError(f"{path.stem!r}: expected a batch {place + 1} in its queue")
+        session.queue[place] = session.queue[place] | {"study": study}
         return _write(path, session, path)
 
 
@@ -60,15 +73,15 @@ def rename(path: Path, name: str) -> Path:
     return target
 
 
-def delete(path: Path) -> list[Path]:
+def delete(path: Path, known: Callable[[Path], object] = read) -> list[Path]:
     """Take away a session and what belongs to it, its file nearly last; returns what is not its own.
 
-    Raises SessionError (no session: nothing is known to be its own; running), Held, OSError.
+    Only what `known` can read is ours to take. Raises SessionError (it could not), Held, OSError.
     """
     _regular(path)
     with _ours(path):
         if path.stat().st_size:  # an empty file is what a killed save has left
-            read(path)
+            known(path)
         stays = []
         for each in belongings(path):
             if each == folder_of(path):

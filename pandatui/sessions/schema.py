@@ -4,11 +4,12 @@ Numbers that JSON does not know are the strings "NaN", "Infinity" and "-Infinity
 of the canonical JSON (sorted keys, no spaces) of all else.
 """
 
+import contextlib
 import hashlib
 import json
 import math
 import re
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Annotated, Any, Literal
 
 import msgspec
@@ -20,7 +21,7 @@ from pandatui.training.knobs import LIVE
 FORMAT: Literal["pandatui-session"] = "pandatui-session"
 VERSION: Literal[1] = 1
 MAX_BYTES = 32 * 1024 * 1024
-_MOST = {b",": 2_000_000, b'"': 1_000_000, b"[": 300_000, b"{": 300_000}  # what bounds time and memory
+MOST = {b",": 2_000_000, b'"': 1_000_000, b"[": 300_000, b"{": 300_000}  # what bounds time and memory
 _MOST_DIGITS = 1_000
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?|[{}]', re.DOTALL)
@@ -193,35 +194,44 @@ def decode(raw: bytes) -> tuple[Session, bool]:
 
     Raises SessionError.
     """
-    try:
-        _check_size(raw)
-        plain = msgspec.json.decode(raw)
-        if not isinstance(plain, dict) or plain.get("format") != FORMAT:
-            raise SessionError('not a pandatui session: expected "format": "pandatui-session"')
-        if isinstance(version := plain.get("version"), int) and version > VERSION:
-            raise SessionError(
-                f"version {version}: this pandatui reads up to version {VERSION}; use a newer one"
-            )
-        _check_keys(raw)
+    with in_one_line("session"):
+        plain = plain_of(raw, "session", VERSION)
         session = msgspec.convert(plain, Session)
         RunConfig.from_dict(session.config)
         _check_events(session)
         _check_data(session.data)
         _check_curves(session.curves)
         return session, session.integrity == integrity_of(plain)
-    except ConfigError as error:
-        raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
+
+
+@contextlib.contextmanager
+def in_one_line(noun: str) -> Iterator[None]:
+    """Whatever is wrong with a file of ours, a `noun`, becomes a SessionError."""
+    try:
+        yield
     except SessionError:
         raise
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
-        raise SessionError(f"not a session as expected: {str(error)[:300]}") from None
+        raise SessionError(f"not a {noun} as expected: {str(error)[:300]}") from None
 
 
-def _check_size(raw: bytes) -> None:
+def plain_of(raw: bytes, noun: str, version: int, most: Mapping[bytes, int] = MOST) -> dict[str, Any]:
+    """The JSON object of a file of ours, bounded before it is decoded. Raises SessionError, DecodeError."""
+    _check_size(raw, noun, most)
+    plain = msgspec.json.decode(raw)
+    if not isinstance(plain, dict) or plain.get("format") != f"pandatui-{noun}":
+        raise SessionError(f'not a pandatui {noun}: expected "format": "pandatui-{noun}"')
+    if isinstance(found := plain.get("version"), int) and found > version:
+        raise SessionError(f"version {found}: this pandatui reads up to version {version}; use a newer one")
+    _check_keys(raw)
+    return plain
+
+
+def _check_size(raw: bytes, noun: str, limits: Mapping[bytes, int]) -> None:
     """Before anything is made of it: how much there is of what takes memory, and no endless numbers."""
     if len(raw) > MAX_BYTES:
-        raise SessionError(f"larger than {MAX_BYTES // 2**20} MiB, which no session is")
-    for sign, most in _MOST.items():
+        raise SessionError(f"larger than {MAX_BYTES // 2**20} MiB, which no {noun} is")
+    for sign, most in limits.items():
         if (found := raw.count(sign)) > most:
             raise SessionError(f"expected at most {most:,} of {sign.decode()!r}, found {found:,}")
     endless = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS)

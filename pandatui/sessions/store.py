@@ -3,15 +3,18 @@
 import os
 import re
 import secrets
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import TypeVar
 
 import platformdirs
 
 from pandatui.sessions.lock import Holder, holder
 from pandatui.sessions.recovery import journal_path, with_journal
 from pandatui.sessions.schema import MAX_BYTES, Session, SessionError, decode
+
+T = TypeVar("T")
 
 _NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 _ADJECTIVES = """
@@ -166,14 +169,19 @@ def belongings(path: Path) -> list[Path]:
 
 def read(path: Path) -> tuple[Session, bool]:
     """A session from its file, and whether its integrity holds. Raises SessionError with the file's name."""
+    return read_as(path, "session", decode)
+
+
+def read_as(path: Path, noun: str, decoded: Callable[[bytes], T]) -> T:
+    """What a file of ours, a `noun`, decodes to. Raises SessionError with the file's name."""
     try:
         if not path.is_file():
             raise SessionError("expected a regular file")
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
-            raise SessionError(f"larger than {MAX_BYTES // 2**20} MiB, which no session is")
-        return decode(raw)
+            raise SessionError(f"larger than {MAX_BYTES // 2**20} MiB, which no {noun} is")
+        return decoded(raw)
     except (SessionError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SessionError(f"{path.name!r}: {reason}") from None

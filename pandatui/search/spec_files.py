@@ -1,0 +1,157 @@
+"""Specs as files: TOML or JSON read as what a stranger may have written, and TOML written for a person."""
+
+import json
+import tomllib
+from collections.abc import Iterable
+from pathlib import Path
+from typing import Any
+
+from pandatui.search.spec import Spec, SpecError
+
+MAX_BYTES = 2**20
+_MOST_DOTS = 25_000_000  # a name of n parts costs n² to read
+_COLUMN = 30
+
+_NOTES = {
+    "rounds": "each around the best of the one before",
+    "trials": "in all, spread over the rounds",
+    "keep": "the best part of a round, around which the next is sampled",
+    "seed": "of the sampling, and of every trial's start and mini-batches",
+    "objective": "dev_cost (at the end), best_dev_cost or dev_accuracy",
+    "sampling": "random, grid, or neighbours of the settings below",
+    "halving": "drop the worse half at 1/4 and at 1/2 of the budget",
+    "seeds": "training seeds for each setting",
+    "space": "default, wide, or a table as below",
+}
+_RUN_NOTES = {
+    "data": ("digits", "a built-in set or a file"),
+    "label": ("kind", "the column to predict; not said: the last"),
+    "drop": (["id"], "columns to leave out"),
+    "standardise": ("auto", "auto, column, overall or none"),
+    "hidden": ([64, 32], "units, layer by layer"),
+    "activation": ("relu", "relu, leaky_relu, tanh or sigmoid"),
+    "batch_norm": (True, ""),
+    "optimizer": ("momentum", "momentum, adam, rmsprop or sgd"),
+    "learning_rate": (0.1, "here and below: used where the space does not vary it"),
+    "momentum": (0.9, ""),
+    "second_moment": (0.999, "of rmsprop and adam"),
+    "decay": (0.0, ""),
+    "l2": (0.0, ""),
+    "batch_size": (64, ""),
+    "epochs": (60, "the budget of a trial"),
+    "split_seed": (0, "of the split and of generated data"),
+    "dtype": ("float32", "float32 or float64"),
+}
+_EXAMPLE = (
+    'learning_rate = {scale = "log", low = 0.0001, high = 1.0}',
+    'momentum = {scale = "log1m", low = 0.9, high = 0.999}',
+    'layers = {scale = "int", low = 1, high = 4}',
+    'activation = {scale = "choice", choices = ["relu", "tanh"]}',
+)
+
+
+def load(path: Path) -> Spec:
+    """The spec of a file, JSON where its name ends in .json, else TOML. Raises SpecError."""
+    try:
+        with path.open("rb") as file:
+            raw = file.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise SpecError(f"{path}: {error.strerror}") from None
+    try:
+        return from_json(raw) if path.suffix == ".json" else from_toml(raw)
+    except SpecError as error:
+        raise SpecError(f"{path}: {error}") from None
+
+
+def from_json(raw: bytes) -> Spec:
+    """Raises SpecError, for a key found twice too."""
+    try:
+        plain = json.loads(_text(raw), object_pairs_hook=_once, parse_constant=_no_number)
+    except SpecError:
+        raise
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"not JSON as expected: {_short(error)}") from None
+    return _made(plain)
+
+
+def from_toml(raw: bytes) -> Spec:
+    """Raises SpecError."""
+    text = _text(raw)
+    if sum(line.count(".") ** 2 for line in text.split("\n")) > _MOST_DOTS:
+        raise SpecError("not TOML as expected: far more dots in a line than a spec has")
+    try:
+        plain = tomllib.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise SpecError(f"not TOML as expected: {_short(error)}") from None
+    return _made(plain)
+
+
+def to_toml(spec: Spec) -> str:
+    """A file for a person to start from: what is not said stands there as a comment. Reads back equal."""
+    plain = spec.to_plain()
+    run, space = plain.pop("run"), plain.pop("space")
+    lines = ["# A study of pandatui. To run it: pandatui batch FILE", ""]
+    lines += [_line(name, value, _NOTES[name]) for name, value in plain.items()]
+    if isinstance(space, str):
+        lines += [_line("space", space, _NOTES["space"]), ""]
+        lines += ["# [space]  # scales are log, log1m (log in 1 − x), linear, int and choice"]
+        lines += [f"# {line}" for line in _EXAMPLE]
+    else:
+        lines += ["", "[space]  # scales are log, log1m (log in 1 − x), linear, int and choice"]
+        lines += [f"{knob} = {_inline(dimension)}" for knob, dimension in space.items()]
+    lines += ["", "[run]  # what all trials share; what is not said has its default"]
+    for name, (example, note) in _RUN_NOTES.items():
+        lines.append(_line(name, run[name], note) if name in run else _line(f"# {name}", example, note))
+    return "\n".join(lines) + "\n"
+
+
+def _made(plain: object) -> Spec:
+    try:
+        return Spec.from_plain(plain)
+    except SpecError as error:
+        raise SpecError(_short(error)) from None
+
+
+def _text(raw: bytes) -> str:
+    if len(raw) > MAX_BYTES:
+        raise SpecError(f"larger than {MAX_BYTES // 2**20} MiB, which no spec is")
+    try:
+        return raw.decode("utf-8-sig")
+    except UnicodeDecodeError as error:
+        raise SpecError(f"expected text in UTF-8: {error.reason} at byte {error.start}") from None
+
+
+def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found:
+            raise SpecError(f"{key!r:.80}: expected a key once, found it twice")
+        found[key] = value
+    return found
+
+
+def _no_number(text: str) -> None:
+    raise SpecError(f"{text}: expected a number")
+
+
+def _short(error: Exception) -> str:
+    return " ".join(str(error).split())[:300]
+
+
+def _line(name: str, value: object, note: str) -> str:
+    said = f"{name} = {_value(value)}"
+    return f"{said:{_COLUMN}}  # {note}" if note else said
+
+
+def _inline(dimension: dict[str, Any]) -> str:
+    return "{" + ", ".join(f"{key} = {_value(value)}" for key, value in dimension.items()) + "}"
+
+
+def _value(value: object) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    if isinstance(value, str):  # a JSON string is a TOML string, but for DEL
+        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, list):
+        return "[" + ", ".join(map(_value, value)) + "]"
+    return repr(value)
