@@ -34,6 +34,9 @@ _PLAIN = str.maketrans(
         "×": "x",
         "−": "-",
         "✖": "X",
+        "●": "*",
+        "○": "o",
+        "▸": ">",
     }
 )
 
@@ -54,15 +57,19 @@ class Palette:
 
 @dataclass(frozen=True, slots=True)
 class Ink:
-    """How a cell is written: a colour, and bold for the few things that must stand out without it."""
+    """How a cell is written: a colour, and bold for the few things that must stand out without it.
+
+    `back` is the cell's own background, where it has one.
+    """
 
     color: str
     bold: bool = False
+    back: str = ""
 
 
-@lru_cache(maxsize=256)
+@lru_cache(maxsize=1024)
 def _style(ink: Ink, background: str) -> Style:
-    return Style(color=ink.color, bgcolor=background or None, bold=ink.bold or None)
+    return Style(color=ink.color, bgcolor=ink.back or background or None, bold=ink.bold or None)
 
 
 @lru_cache(maxsize=64)
@@ -148,7 +155,9 @@ class Cells:
 def _segments(characters: list[str], inks: list[Ink], background: str) -> list[Segment]:
     segments, start = [], 0
     for end in range(1, len(inks) + 1):
-        if end == len(inks) or (inks[end] is not inks[start] and characters[end] != " "):
+        if end == len(inks) or (
+            inks[end] is not inks[start] and (characters[end] != " " or inks[end].back != inks[start].back)
+        ):
             segments.append(Segment("".join(characters[start:end]), _style(inks[start], background)))
             start = end
     return segments

@@ -21,6 +21,10 @@ from pandatui.tui import knob_wording, wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
 from pandatui.tui.face import Hand, Said, Space, face_of
+from pandatui.tui.inside.layers import LayersView
+from pandatui.tui.inside.predictions import PredictionsView
+from pandatui.tui.inside.shift import ShiftView
+from pandatui.tui.inside.view import InsideView
 from pandatui.tui.live import Live, Replaying
 from pandatui.tui.messages import FactPushed
 from pandatui.tui.screens.looking import LookingScreen
@@ -50,11 +54,15 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
+        self._view = 1
 
     def compose(self) -> ComposeResult:
         yield Lines(id="status", ascii_only=self._ascii)
         with Horizontal(id="middle"):
             yield CostPlot(id="plot", ascii_only=self._ascii)
+            yield LayersView(id="view-2", classes="inside", ascii_only=self._ascii)
+            yield ShiftView(id="view-3", classes="inside", ascii_only=self._ascii)
+            yield PredictionsView(id="view-4", classes="inside", ascii_only=self._ascii)
             yield Lines(id="knobs", ascii_only=self._ascii)
         yield Lines(id="knob-line", ascii_only=self._ascii)
         yield Lines(id="log", ascii_only=self._ascii)
@@ -111,12 +119,13 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
             snapshot.target_epochs, self._look, self._said, self._hand,
-            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
+            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size, self._view,
         )  # fmt: skip
         if state == self._drawn:
             return
         self._drawn = state
         self._show(snapshot, problem, on_disk)
+        self._look_inside()
 
     def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
         log = self.query_one("#log", Lines)
@@ -146,6 +155,36 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
         self.query_one("#foot", Lines).show([face.foot])
+
+    # -- views -------------------------------------------------------------------------------------------
+
+    def action_view(self, number: int) -> None:
+        """The curve, or one of the views into the network in its place."""
+        self._view = number
+        self.set_class(number != 1, "-inside")
+        for view in self.query(InsideView):
+            view.display = view.id == f"view-{number}"
+        self.query_one(CostPlot).display = number == 1
+        self.call_after_refresh(self.look_again)
+
+    def action_turn(self, by: int) -> None:
+        if (view := self._inside) is not None and (words := view.turn(by)):
+            self.say(words, "")
+
+    @property
+    def _inside(self) -> InsideView | None:
+        return next((view for view in self.query(InsideView) if view.display), None)
+
+    def _look_inside(self) -> None:
+        """Ask the run what the view in place of the curve shows; hidden ones are not asked for."""
+        view = self._inside
+        if view is None or not view.size.width:
+            return
+        self._entitle(view, view.TITLE)
+        try:
+            view.show(self.live.driver.ask(view.question()).result(timeout=0.5))
+        except TimeoutError:  # a long step: what it shows is still true of a moment ago
+            return
 
     def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
         """A panel's head and foot; setting one repaints the widget, so only what is new is set."""

@@ -7,6 +7,7 @@ from textual.binding import Binding
 KNOBS = Binding.Group("knobs")
 CURVE = Binding.Group("curve")
 PACE = Binding.Group("training")
+VIEWS = Binding.Group("views")
 APP = Binding.Group("session")
 
 
@@ -82,6 +83,11 @@ WATCH_KEYS = [
     _key("z", "zoom(True)", "zoom in", "Around the cursor, or now; the mouse wheel too", CURVE, "zoom-in"),
     _key("Z", "zoom(False)", "zoom out", "Until the whole run is shown", CURVE, "zoom-out"),
     _key("y", "copy", "copy the reading", "To the terminal's clipboard", CURVE, "copy"),
+    _key("1", "view(1)", "view: the curve", "Cost over training", VIEWS, "view-curve"),
+    _key("2", "view(2)", "view: layers", "Inputs, lag of test mode, gradients, updates", VIEWS, "view-layers"),
+    _key("3", "view(3)", "view: batch norm", "How a layer's inputs are spread over time", VIEWS, "view-shift"),
+    _key("4", "view(4)", "view: predictions", "Regions, confusion, the worst mistakes", VIEWS, "view-predictions"),
+    _key("tab", "turn(1)", "next layer", "In view 3", VIEWS, "turn"),
     _key("n", "note", "note", "A line of your own on the record", APP, "note"),
     _key("ctrl+n", "app.new_run", "new run", "Stops and saves this one", APP, "new"),
     _key("ctrl+o", "app.sessions", "sessions", "Look at recorded ones; this one goes on", APP, "sessions"),
