@@ -12,6 +12,7 @@ import numpy as np
 from pandatui.sessions.checkpoints import MOST_BYTES, Checkpoint, CheckpointError, chain_at, decode
 from pandatui.sessions.schema import Blocks, Number, Session, Values, from_number
 from pandatui.training import Run
+from pandatui.training.distributions import BINS, Distributions
 from pandatui.training.events import Event
 from pandatui.training.history import CHAIN_BLOCK, Floats, History, Series, chained
 from pandatui.training.timeline import Kept
@@ -34,6 +35,7 @@ def seek(session: Session, run: Run, events: Sequence[Event], folder: Path, unti
         return False
     last = good[-1]
     run.history = history
+    run.distributions = distributions_of(session, len(run.config.hidden))
     for step, rate in last.rates:
         run.rates.set(int(step), float(rate))
     run.restore(last.state)
@@ -133,6 +135,14 @@ def recalled(session: Session, found: Sequence[Checkpoint] = ()) -> History | No
         return None
     whole = (history.steps, history.epochs) == (session.steps, session.epochs)
     return history if whole else None
+
+
+def distributions_of(session: Session, layers: int) -> Distributions:
+    """Those of the layers' inputs on record; older sessions have none."""
+    found = session.curves.inputs
+    if found is None:
+        return Distributions(layers)
+    return Distributions.of(found.epochs, np.array(found.counts, np.uint16).reshape(-1, layers, BINS))
 
 
 def _array(values: Sequence[Number]) -> Floats:
