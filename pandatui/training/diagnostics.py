@@ -171,22 +171,30 @@ def troubles(layers: tuple[LayerHealth, ...]) -> tuple[str, ...]:
     if found := those(lambda layer: layer.dead >= DEAD_SHARE):
         share = most(found, lambda layer: layer.dead)
         said.append(
-            f"{_named(found, layers)}: {_up_to(found)}{share:.0%} of its units are dead, 0 for every example"
+            f"{_named(found, layers)}: {_up_to(found)}{share:.0%} of {_whose(found)} units are dead, "
+            "0 for every example"
         )
     if found := those(lambda layer: layer.saturated >= SATURATED_SHARE):
         share = most(found, lambda layer: layer.saturated)
-        said.append(f"{_named(found, layers)}: {_up_to(found)}{share:.0%} of its activations are saturated")
+        said.append(
+            f"{_named(found, layers)}: {_up_to(found)}{share:.0%} of {_whose(found)} activations "
+            "are saturated"
+        )
     if found := those(lambda layer: layer.test_mode_lags):
         worst = layers[max(found, key=lambda i: abs(math.log(layers[i].spread_ratio)))].spread_ratio
         said.append(
-            f"{_named(found, layers)}: test mode is behind, its spread {_up_to(found)}×{worst:.2g} of the "
-            "batch's; do not trust dev cost yet"
+            f"{_named(found, layers)}: test mode is behind, {_whose(found)} spread "
+            f"{_up_to(found)}×{worst:.2g} of the batch's; do not trust dev cost yet"
         )
     return tuple(said)
 
 
 def _up_to(found: list[int]) -> str:
     return "up to " if len(found) > 1 else ""
+
+
+def _whose(found: list[int]) -> str:
+    return "their" if len(found) > 1 else "its"
 
 
 def _named(found: list[int], layers: tuple[LayerHealth, ...]) -> str:

@@ -111,7 +111,8 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: 
     def used() -> int:
         return sum(cell_len(text) for text, _ in (*left, *right)) + 1
 
-    while width >= 100 and used() >= width and max(len(right) - kept, len(details) - 2) > 0:  # whole or not at all
+    # whole or not at all
+    while width >= 100 and used() >= width and max(len(right) - kept, len(details) - 2) > 0:
         if len(right) > kept:  # how long it ran, then its pace
             right.pop()
         else:  # the optimizer, then the network

@@ -96,7 +96,7 @@ def test_dead_and_saturated_layers_are_said(new_run, dataset):
     run.network.views["shift1"][...] = -50
     dead = examine(run)
     assert dead[0].dead == 1
-    assert any(words.startswith("hidden 1: 100% of its units are dead") for words in troubles(dead))
+    assert any(words.startswith("hidden 1–2: up to 100% of their units are dead") for words in troubles(dead))
     for activation in ("tanh", "sigmoid"):
         run = trained(new_run, dataset(50), activation=activation)
         run.network.views["shift2"][...] = 50
