@@ -30,12 +30,12 @@ def draw_confusion(
     label = min(_MOST_LABEL, max(map(len, classes)))
     while label > 3 and label + 2 + n * digits > right - left:
         label -= 1
-    cells.write(left + 1, 1, _words(n, right - left), Ink(palette.muted))
     if rows < n or label + 2 + n * digits > right - left:
         return _draw_map(cells, left, right, confusion, palette, colour=colour)
     wide = min(_MOST_CELL, (right - left - label - 2) // n)
     high = max(1, min(wide // 2, rows // n, 3))
     x = left + label + 2
+    _head(cells, left, x + n * wide, palette)
     for j, name in enumerate(classes):
         text = name[: wide - 1]
         cells.write(x + j * wide + (wide - 1 - len(text)) // 2, _TOP, text, Ink(palette.muted))
@@ -53,9 +53,10 @@ def draw_confusion(
     return x + n * wide
 
 
-def _words(n: int, width: int) -> str:
-    words = "down: what it is · across: what was said"
-    return words if len(words) < width - 1 else "down: is · across: said"[: width - 1]
+def _head(cells: Cells, left: int, right: int, palette: Palette) -> None:
+    forms = "down: what it is · across: what was said", "down: is · across: said", "is ↓ said →", ""
+    words = next(form for form in forms if len(form) < right - left)
+    cells.write(left + 1, 1, words, Ink(palette.muted))
 
 
 def _draw_cell(
@@ -69,7 +70,11 @@ def _draw_cell(
     own: bool,
 ) -> None:
     (x, y), (wide, high) = at, size
-    text = (f"{count:,}" if len(f"{count:,}") <= wide else str(count)) if count else "·"
+    text = (
+        (f"{count:,}" if len(f"{count:,}") <= wide else str(count))
+        if count
+        else ("·" if cells.unicode else ".")
+    )
     start = (wide - len(text) + 1) // 2
     ink = Ink(palette.foreground if count else palette.muted, bold=own and count > 0, back=back)
     for row in range(high):
@@ -92,6 +97,7 @@ def _draw_map(
     rows = rows_for(height, unicode=cells.unicode, colour=colour)
     picture = _largest(np.sqrt(shares), rows, width)
     x = left + names + 2
+    _head(cells, left, x + width, palette)
     draw_heat(cells, x, _TOP + 1, picture, Scale(palette.background, palette.train), colour=colour)
     muted = Ink(palette.muted)
     cells.write(x, _TOP, "1", muted)

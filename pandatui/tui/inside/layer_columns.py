@@ -19,6 +19,7 @@ from pandatui.tui.canvas import Cells, Ink, Palette, sparkline
 
 _GAUGE = (-6, 0)  # log10 of update over weight
 _LEAST_DECADES = 2
+OVER_TIME = "over time"
 _EIGHTHS = " ▏▎▍▌▋▊▉█"
 
 Past = dict[str, deque[tuple[float, float]]]  # by layer: log10 of gradient, log10 of update over weight
@@ -51,7 +52,7 @@ Draw = Callable[[Cells, int, int, int, LayerHealth, Sight], None]
 
 @dataclass(frozen=True, slots=True)
 class Column:
-    """`width` with the blank behind it; those of least `use` go first; `grow` is its part of spare room."""
+    """`width` with the blank behind it; those of most `use` come first; `grow` is its part of spare room."""
 
     head: str
     width: int
@@ -61,6 +62,10 @@ class Column:
     most: int = 0
     brief: str = ""  # its head where it is no wider than it must be
     axis: Callable[[Cells, int, int, int, Sight], None] | None = None
+
+    @property
+    def over_time(self) -> bool:
+        return self.head == OVER_TIME
 
     def draw_head(self, cells: Cells, x: int, row: int, width: int, sight: Sight) -> None:
         if self.axis is not None:
@@ -74,8 +79,11 @@ def fitted(columns: list[Column], room: int, sight: Sight) -> list[tuple[Column,
     """As many columns as fit, with their places and widths."""
     normed = any(not math.isnan(layer.lag) for layer in sight.layers)
     columns = [column for column in columns if normed or column not in OF_BATCH_NORM]
-    while sum(column.width for column in columns) > room and len(columns) > 1:
-        columns.remove(min(columns, key=lambda column: column.use))
+    chosen: list[Column] = []
+    for column in sorted(columns, key=lambda column: -column.use):
+        if not chosen or sum(each.width for each in chosen) + column.width <= room:
+            chosen.append(column)
+    columns = [column for column in columns if column in chosen]
     spare = room - sum(column.width for column in columns)
     parts = sum(column.grow for column in columns)
     placed, x = [], 0
@@ -110,7 +118,11 @@ def _test_mode(layer: LayerHealth) -> str:
     if math.isnan(layer.lag):
         return "–"
     words = "behind" if layer.test_mode_lags else "in step"
-    return f"{words}: {layer.lag:.2f} σ off, spread ×{layer.spread_ratio:.2f}"
+    return f"{words}: {layer.lag:.2f} σ, ×{layer.spread_ratio:.2f}"
+
+
+def _test_mode_in_words(layer: LayerHealth) -> str:
+    return _test_mode(layer).replace("σ, ×", "σ off, spread ×")
 
 
 def _text(
@@ -118,11 +130,13 @@ def _text(
     wrong: Callable[[LayerHealth, Sight], bool] = lambda layer, sight: False,
     *,
     right: bool = False,
+    long: Callable[[LayerHealth], str] | None = None,
 ) -> Draw:
     def draw(cells: Cells, x: int, row: int, width: int, layer: LayerHealth, sight: Sight) -> None:
         palette = sight.palette
         bad = wrong(layer, sight)
-        words = of(layer)
+        words = long(layer) if long is not None else of(layer)
+        words = words if len(words) < width else of(layer)
         ink = Ink(palette.error, bold=True) if bad else Ink(palette.foreground)
         if words == "–":
             ink = Ink(palette.muted)
@@ -224,17 +238,33 @@ INPUTS = (
         _text(lambda each: f"  {number(each.mean)} ± {number(each.spread)}"),
     ),
     Column("asleep", 15, 12, _text(_asleep, _sleeps)),
-    Column("scale", 14, 3, _text(lambda each: _pair(each.scale)), 1, 19),
-    Column("shift", 15, 2, _text(lambda each: _pair(each.shift)), 1, 19),
-    Column("test mode against mini-batch", 34, 4, _text(_test_mode, _lags), 1, 40),
+    Column("scale", 14, 3, _text(lambda each: _pair(each.scale))),
+    Column("shift", 15, 2, _text(lambda each: _pair(each.shift))),
+    Column(
+        "test mode against mini-batch",
+        24,
+        7,
+        _text(_test_mode, _lags, long=_test_mode_in_words),
+        8,
+        34,
+        "test mode",
+    ),
 )
 FLOW = (
     INPUTS[0],
     Column("gradient", 10, 16, _text(lambda each: number(each.gradient), _ill_pulled, right=True)),
     Column("", 14, 13, _bar, 3, 40, axis=_bar_axis),
-    Column("over time", 12, 8, _over_time(0), 1, 24),
-    Column("update/weight", 15, 17, _text(_update, lambda each, _: not _healthy(each.update), right=True)),
+    Column(OVER_TIME, 12, 8, _over_time(0), 1, 24),
+    Column(
+        "update/weight",
+        8,
+        17,
+        _text(_update, lambda each, _: not _healthy(each.update), right=True),
+        2,
+        15,
+        "update",
+    ),
     Column("", 15, 15, _gauge, 1, 27, axis=_gauge_axis),
-    Column("over time", 12, 9, _over_time(1), 1, 24),
+    Column(OVER_TIME, 12, 9, _over_time(1), 1, 24),
 )
 OF_BATCH_NORM = INPUTS[4:]

@@ -71,13 +71,13 @@ def draw_layers(
         spare = height - both
         top += spare > 2
         _title(cells, top, "what goes into each activation", palette)
-        top = _table(cells, top + 1, list(INPUTS), sight, rows + 1) + 1 + (spare > 4)
+        top = _table(cells, top + 1, list(INPUTS), sight, rows + 1)[0] + 1 + (spare > 4)
         _title(cells, top, "what flows back: how hard each layer is pulled, and how far it moves", palette)
-        top = _table(cells, top + 1, list(FLOW), sight, rows + 1)
+        top, shown = _table(cells, top + 1, list(FLOW), sight, rows + 1)
     else:
-        top = _table(cells, top, [*INPUTS, *FLOW[1:]], sight, height - top)
+        top, shown = _table(cells, top, [*INPUTS, *FLOW[1:]], sight, height - top - (height >= 12))
     looks = max((len(each) for each in past.values()), default=0)
-    _legend(cells, top, looks, palette)
+    _legend(cells, top, looks if any(column.over_time for column in shown) else 0, palette)
     return cells.strips(palette.background)
 
 
@@ -91,8 +91,10 @@ def _verdict(cells: Cells, look: LayersLook, palette: Palette) -> int:
     if not look.troubles:
         normed = any(not math.isnan(layer.lag) for layer in look.layers)
         more = ", test mode keeps up" if normed else ""
-        good = f"{'●' if cells.unicode else '*'} nothing vanishes, explodes or sleeps{more}"
-        cells.write(1, 0, good[: cells.width - 1], Ink(palette.accent, bold=True))
+        good = f"nothing vanishes, explodes or sleeps{more}"
+        if len(good) + 4 > cells.width:
+            good = "every layer is well"
+        cells.write(1, 0, f"● {good}", Ink(palette.accent, bold=True))
         return 1
     lines = [
         (sign if not i else "  ") + line
@@ -105,8 +107,10 @@ def _verdict(cells: Cells, look: LayersLook, palette: Palette) -> int:
     return min(len(lines), room)
 
 
-def _table(cells: Cells, top: int, columns: list[Column], sight: Sight, room: int) -> int:
-    """Heads and a row a layer, the middle left out where they do not fit; returns the row below."""
+def _table(
+    cells: Cells, top: int, columns: list[Column], sight: Sight, room: int
+) -> tuple[int, list[Column]]:
+    """Heads and a row a layer, the middle left out where they do not fit. The row below, what it shows."""
     placed = fitted(columns, cells.width - 2, sight)
     for column, x, width in placed:
         column.draw_head(cells, 1 + x, top, width, sight)
@@ -124,19 +128,26 @@ def _table(cells: Cells, top: int, columns: list[Column], sight: Sight, room: in
             continue
         for column, x, width in placed:
             column.draw(cells, 1 + x, row, width, layer, sight)
-    return row + 1
+    return row + 1, [column for column, _, _ in placed]
 
 
 def _legend(cells: Cells, top: int, looks: int, palette: Palette) -> None:
     """How to read it, at the bottom, as much as fits."""
     low, high = (f"{value:g}".replace("-", "−") for value in HEALTHY)
+    healthy = f"{'═' if cells.unicode else '='} healthy: log10 of update/weight {low} … {high}"
     lines = [
-        f"{'═' if cells.unicode else '='} healthy: log10 of update/weight {low} … {high}, "
-        "about a thousandth of the weights a step",
-        f"over time: the last {looks} looks; it is looked at only while this view is shown",
+        (
+            f"{healthy}, about a thousandth of the weights a step",
+            healthy,
+            f"healthy updates: {low} … {high}",
+        )
     ]
+    if looks:
+        last = "the last look" if looks == 1 else f"the last {looks} looks"
+        lines.append(
+            (f"over time: {last}; it is looked at only while this view is shown", f"over time: {last}", "")
+        )
     room = cells.height - top
-    for i, line in enumerate(lines[: max(0, room)]):
-        shown = line if len(line) < cells.width - 1 else line.split(",")[0].split(";")[0]
-        if len(shown) < cells.width - 1:
-            cells.write(1, cells.height - min(room, len(lines)) + i, shown, Ink(palette.muted))
+    for i, forms in enumerate(lines[: max(0, room)]):
+        shown = next((form for form in forms if len(form) < cells.width - 1), "")
+        cells.write(1, cells.height - min(room, len(lines)) + i, shown, Ink(palette.muted))

@@ -10,6 +10,7 @@ from pandatui.tui.canvas import Cells, Ink, Palette
 from pandatui.tui.heat import Scale, draw_heat, resampled, rows_for
 
 _LEAST_WIDTH = 12  # of a picture with its two lines of words
+_LEAST_PICTURE = 9  # columns, of larger ones
 _WANTED = 6  # pictures, before they are made larger
 _SCALES = (4, 3, 2, 1.5, 1, 0.75, 0.5, 1 / 3, 0.25, 1 / 8)
 
@@ -38,7 +39,7 @@ def draw_pictures(
         return
     step = max(wide, _LEAST_WIDTH) + 2
     across = max(1, (room + 1) // step)
-    down = max(1, height // (high + 3)) if high + 2 <= height else 0
+    down = (height + 1) // (high + 3)
     scale = Scale(palette.background, palette.foreground)
     rows = rows_for(high, unicode=cells.unicode, colour=colour)
     for i, picture in enumerate(pictures[: across * down]):
@@ -55,15 +56,18 @@ def draw_pictures(
 
 
 def _caption(cells: Cells, x: int, y: int, width: int, words: str, chance: float, color: str) -> None:
-    share = f" {chance:.0%}"
+    share = f" · {chance:.0%}"
     cells.write(x, y, words[: max(1, width - len(share))] + share, Ink(color))
 
 
 def _size(shape: tuple[int, ...], wanted: int, room: int, height: int) -> tuple[int, int]:
     """Columns and rows of each: the largest at which so many fit, else at which the most do."""
     best = (0, 0, 0)
+    least = min(shape[1], _LEAST_PICTURE)
     for scale in _SCALES:
         wide = max(1, round(shape[1] * scale))
+        if wide < least and best[0]:
+            break
         high = max(1, round(shape[0] * scale / 2))
         across = (room + 1) // (max(wide, _LEAST_WIDTH) + 2)
         fit = across * ((height + 1) // (high + 3))

@@ -124,7 +124,7 @@ class ShiftView(InsideView):
             return found
         if len(self._look.spreads) > 1:
             return (*found, ("o", "this run alone"))
-        return (*found, ("o", f"beside it {name_of(not self._look.batch_norm)}"))
+        return (*found, ("o", f"the same {name_of(not self._look.batch_norm)}"))
 
     def turn(self, by: int) -> str:
         layers = self._look.spreads[0].counts.shape[1] if self._look is not None else 1

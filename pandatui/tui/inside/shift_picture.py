@@ -116,7 +116,7 @@ def _draw_one(
         draw_heat(cells, LEFT, top + 1, picture, scale, colour=colour)
         for x in np.flatnonzero(there):
             y = min(max(round(float(medians[x])), 0), rows - 1)
-            cells.put(LEFT + int(x), top + 1 + y, "━" if cells.unicode else "-", Ink(palette.dev, bold=True))
+            cells.put(LEFT + int(x), top + 1 + y, "━" if cells.unicode else "o", Ink(palette.dev, bold=True))
     _values(cells, axes, top + 1, rows, palette)
     _epochs(cells, axes, nudges, top + 1 + rows, columns, palette)
 

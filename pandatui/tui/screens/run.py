@@ -122,7 +122,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self._said = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
-            snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view,
+            snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view, self._keys,
             problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
         )  # fmt: skip
         if state != self._drawn:
@@ -164,9 +164,8 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
-        view = self._inside
-        keys = inside_foot(s, view.keys, self.size.width) if view is not None else face.foot
-        self.query_one("#foot", Lines).show([keys])
+        inside = inside_foot(s, self._keys, self.size.width) if self._view != 1 else face.foot
+        self.query_one("#foot", Lines).show([inside])
 
     # -- views -------------------------------------------------------------------------------------------
 
@@ -186,6 +185,11 @@ class RunScreen(LookingScreen, inherit_bindings=False):
     @property
     def _inside(self) -> InsideView | None:
         return next((view for view in self.query(InsideView) if view.display), None)
+
+    @property
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        """Those of the view in place of the curve."""
+        return view.keys if (view := self._inside) is not None else ()
 
     def _look_inside(self, s: Snapshot) -> None:
         """Let the view in place of the curve ask for what it shows; hidden ones do not."""
