@@ -16,6 +16,7 @@ SATURATED = 0.99  # |tanh| above it; of a sigmoid what is as far out
 DEAD_SHARE, SATURATED_SHARE = 0.5, 0.5  # from here on it is said in words
 HEALTHY = (-4.0, -2.0)  # log10 of update over weight: about a thousandth
 VANISHED, EXPLODED = 1e-3, 1e3  # gradient norm of a layer over that of the last
+TOO_FAR = 0.0  # log10 of update over weight: a step as large as the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -163,6 +164,12 @@ def troubles(layers: tuple[LayerHealth, ...]) -> tuple[str, ...]:
         times = most(found, lambda layer: layer.gradient) / reference
         far = f", {_up_to(found)}{times:.0e} times the output's" if math.isfinite(times) else ""
         said.append(f"{_named(found, layers)}: gradients explode{far}")
+    if found := those(lambda layer: layer.update >= TOO_FAR):
+        times = 10 ** most(found, lambda layer: layer.update)
+        said.append(
+            f"{_named(found, layers)}: updates explode, a step is {_up_to(found)}{times:.2g} times "
+            f"{_whose(found)} weights"
+        )
     if found := those(lambda layer: layer.gradient < VANISHED * reference):
         share = most(found, lambda layer: layer.gradient, low=True) / reference
         down = "down to " if len(found) > 1 else ""

@@ -100,7 +100,9 @@ def _draw_one(
     if rows < 2 or columns < 4:
         return
     if len(spread.epochs) < 1:
-        cells.write(LEFT, top + 1 + rows // 2, "from the end of the first epoch on", Ink(palette.muted))
+        words = "from the end of the first epoch on"
+        x = max(1, min(LEFT, cells.width - len(words) - 1))
+        cells.write(x, top + 1 + rows // 2, words, Ink(palette.muted))
         return
     fine = rows_for(rows, unicode=cells.unicode, colour=colour)
     counts, there = _columns(spread, chosen, axes, columns)
