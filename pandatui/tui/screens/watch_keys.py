@@ -117,4 +117,6 @@ Each press is in use from the very next mini-batch and is marked on the curve.
 
 Nothing is final: `u` goes back to the instant before the last nudge, `U` takes that back. Walk the cursor
 along the curve and press `enter` to go back to any step.
+
+`c` races many trials around these settings while this one goes on; `C` shows them.
 """
