@@ -23,6 +23,8 @@ from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.record import Identity
 from pandatui.sessions.replay import RerunError, config_of, data_of, rerun
 from pandatui.sessions.resume import Resumed, resume
+from pandatui.sessions.seeking import steps_in
+from pandatui.sessions.stills import Stills
 from pandatui.sessions.store import read
 from pandatui.settings import remember_theme
 from pandatui.training import ConfigError, Driver, RunConfig
@@ -31,7 +33,7 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.words import sentence
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
-from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
+from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing
 from pandatui.tui.racing_app import RacingApp
 from pandatui.tui.record_wording import standing
@@ -198,6 +200,26 @@ class PandaApp(RacingApp):
             return
         notes = (f"branched from {session.name} at step {step:,}",)
         self.post_message(RunReady(driver, recorder, notes))
+
+    @work(thread=True, exclusive=True, group="stills")
+    def find_stills(self, wanted: StillsWanted) -> None:
+        """Open a recorded session's data and checkpoints, off the screen's thread, for a replay."""
+        path, session = wanted.path, wanted.session
+        trusted = path.resolve().parent == self.store.folder.resolve()
+        stills, reason = None, "no checkpoints to take them from"
+        try:
+            if not trusted:
+                reason = "checkpoints of a file from elsewhere are not opened"
+            elif not read(path)[1]:
+                reason = "checkpoints of a file that was edited are not opened"
+            elif steps_in(folder_of(path)):
+                stills = Stills(session, folder_of(path), data_of(session, None, trusted=trusted))
+        except (SessionError, RerunError, ConfigError, OSError) as error:
+            reason = plain(str(error), 300)
+        wanted.screen.post_message(StillsReady(stills, reason))
+
+    def on_stills_wanted(self, message: StillsWanted) -> None:
+        self.find_stills(message)
 
     def on_watch_screen_batch_wanted(self, message: WatchScreen.BatchWanted) -> None:
         """Race it, or put it into the session's queue: `pandatui batch` runs what is there."""
