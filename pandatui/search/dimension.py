@@ -55,7 +55,7 @@ class Dimension:
 
     def __post_init__(self) -> None:
         _check_name(self.knob)
-        allowed = _scales_of(self.knob)
+        allowed = scales_of(self.knob)
         if self.scale not in allowed:
             raise ConfigError(f"{self.knob}: scale {self.scale!r}: expected {' or '.join(allowed)}")
         if self.scale == "choice":
@@ -215,7 +215,7 @@ def _check_name(knob: object) -> None:
         raise ConfigError(f"knob {knob!r:.80}: expected one of {', '.join(VARIED)}")
 
 
-def _scales_of(knob: str) -> tuple[str, ...]:
+def scales_of(knob: str) -> tuple[str, ...]:
     if knob in _WORDS:
         return ("choice",)
     if knob in _WHOLE:

@@ -11,6 +11,7 @@ import errno
 import os
 import threading
 import time
+from typing import Any
 
 from pandatui.sessions.checkpoints import (
     MOST_AT_ONCE,
@@ -59,6 +60,7 @@ class Recorder:
         self.identity = identity
         self._journal = journal
         self._before = before
+        self._queue = list(before.queue) if before is not None else []
         self._ledger = driver.ask(Ledger).result()
         self._checkpoints = Checkpoints(folder_of(store.path(identity.name)))
         self._not_saved = ""
@@ -109,6 +111,11 @@ class Recorder:
     def save(self) -> None:
         """Ask for a save soon."""
         self._wanted.set()
+
+    def queue(self, entry: dict[str, Any]) -> None:
+        """Put a batch for later into the queue, such as {"spec": …}: plain JSON. It is saved soon."""
+        self._queue.append(entry)
+        self.save()
 
     def close(self, evaluate: bool = True) -> Session:
         """The last save, once the Driver has ended: with the final status and figures. Returns the record.
@@ -249,7 +256,8 @@ class Recorder:
 
     def _record(self, run: Run, evaluation: Evaluation | None) -> Session:
         session = record(run, self.identity, self._driver.seconds, evaluation)
+        session.queue = list(self._queue)
         if self._before is not None:
-            session.environment, session.queue = self._before.environment, self._before.queue
+            session.environment = self._before.environment
             session.curves.abandoned = [*self._before.curves.abandoned, *session.curves.abandoned]
         return session

@@ -11,13 +11,13 @@ from pathlib import Path
 from typing import ClassVar
 
 from textual import work
-from textual.app import App, SystemCommand
+from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
 
 from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
-from pandatui.sessions import Recorder, Session, SessionError, Store
+from pandatui.sessions import Recorder, Session, SessionError
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.record import Identity
@@ -30,6 +30,8 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
+from pandatui.tui.racing import Racing
+from pandatui.tui.racing_app import RacingApp
 from pandatui.tui.record_wording import standing
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
@@ -60,7 +62,7 @@ class Start:
     ascii_only: bool = False
 
 
-class PandaApp(App[None]):
+class PandaApp(RacingApp):
     """`farewell` is what to say on stderr once the terminal is the person's again."""
 
     TITLE = "pandatui"
@@ -72,12 +74,11 @@ class PandaApp(App[None]):
     ]
 
     def __init__(self, start: Start) -> None:
-        super().__init__()
+        super().__init__(
+            start.folder, ascii_only=start.ascii_only or not terminal_has_utf8(), pace=start.pace
+        )
         self._start = start
-        self.ascii_only = start.ascii_only or not terminal_has_utf8()
-        self.store = Store(start.folder)
         self.live: Live | None = None
-        self.farewell: list[str] = []
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
 
@@ -134,7 +135,14 @@ class PandaApp(App[None]):
 
     def _watch(self, live: Live, words: str = "") -> None:
         self.live = live
-        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words)
+        sha256 = live.driver.ask(lambda run: run.dataset.sha256).result()
+
+        def race() -> Racing | None:
+            """The race that speaks of the same data."""
+            racing = self.racing
+            return racing if racing is not None and racing.data_sha256 == sha256 else None
+
+        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words, race=race)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(watch)
@@ -188,6 +196,26 @@ class PandaApp(App[None]):
             return
         notes = (f"branched from {session.name} at step {step:,}",)
         self.post_message(RunReady(driver, recorder, notes))
+
+    def on_watch_screen_batch_wanted(self, message: WatchScreen.BatchWanted) -> None:
+        """Race it, or put it into the session's queue: `pandatui batch` runs what is there."""
+        live, batch = self.live, message.batch
+        if live is None:
+            return
+        if batch.now and not self.race_goes_on:
+            self.say("the race is getting ready")
+            self.begin_race(batch.spec, f"race of {live.about.name}")
+            return
+        live.recorder.queue({"spec": batch.spec.to_plain()})
+        why = "a race goes on: " if batch.now else ""
+        self.say(f"{why}queued for later, run by pandatui batch {live.about.name}")
+
+    def say(self, words: str) -> None:
+        watch = next((each for each in self.screen_stack if isinstance(each, WatchScreen)), None)
+        if watch is not None and watch.is_current:
+            watch.say(words)
+        else:
+            super().say(words)
 
     def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
         self.branch(message.step)
@@ -262,6 +290,7 @@ class PandaApp(App[None]):
         """Save and leave with this exit status."""
         failed = self.live is not None and self.live.driver.failure is not None
         self.end_live()
+        self.end_race()
         self.exit(return_code=INTERNAL if failed else code)
 
     async def action_quit(self) -> None:
@@ -323,6 +352,7 @@ def run_app(start: Start) -> int:
         app.run()
     finally:
         app.end_live()
+        app.end_race()
     crashed = app.return_code == 1
     for line in app.farewell:
         print(plain(line, 1000), file=sys.stderr)

@@ -136,10 +136,10 @@ def cost_scale(chart: Chart, line: np.ndarray, low: np.ndarray, high: np.ndarray
         top = max(top, min(float(highs.max()), cut))
     if top > guessing / 4:
         top = max(top, guessing)
-    return _log_scale(bottom, top) if chart.log_axis else _linear_scale(bottom, top)
+    return log_scale(bottom, top) if chart.log_axis else _linear_scale(bottom, top)
 
 
-def _log_scale(bottom: float, top: float) -> Scale:
+def log_scale(bottom: float, top: float) -> Scale:
     """Rounded outwards to twentieths of a decade, and never less than a fifth of a decade."""
     low = np.floor(np.log10(max(bottom, LEAST_COST)) * 20 - 0.01) / 20
     high = np.ceil(np.log10(max(top, LEAST_COST)) * 20 + 0.01) / 20
@@ -150,12 +150,12 @@ def _linear_scale(bottom: float, top: float) -> Scale:
     """From 0 unless the view is zoomed into a flat stretch; rounded outwards to about a tenth."""
     if bottom < 0.6 * top:
         bottom = 0.0
-    unit = _nice(max((top - bottom) / 10, top / 100, LEAST_COST))
+    unit = nice(max((top - bottom) / 10, top / 100, LEAST_COST))
     low, high = np.floor(bottom / unit) * unit, np.ceil(top / unit) * unit
     return Scale(False, float(low), float(max(high, low + unit)))
 
 
-def _nice(least: float) -> float:
+def nice(least: float) -> float:
     """The smallest of 1, 2, 5 × 10ᵏ that is not below `least`."""
     power = 10.0 ** np.floor(np.log10(least))
     return next((float(m * power) for m in (1.0, 2.0, 5.0) if m * power >= least * 0.999), float(10 * power))
@@ -185,7 +185,7 @@ def _log_ticks(scale: Scale, rows: int, gap: int) -> dict[int, str]:
 
 
 def _linear_ticks(scale: Scale, rows: int, gap: int) -> dict[int, str]:
-    unit = _nice((scale.high - scale.low) * gap / max(rows - 1, 1))
+    unit = nice((scale.high - scale.low) * gap / max(rows - 1, 1))
     if (scale.high - scale.low) / unit < 2 and gap > 1:
         return _linear_ticks(scale, rows, gap - 1)
     decimals = max(0, -int(np.floor(np.log10(unit))))
@@ -215,7 +215,7 @@ def epoch_ticks(chart: Chart, frame: Frame, locate: Callable[[float], int | None
     """(column, label) of whole epochs, 1, 2, 5, 10 ... apart; parts of an epoch only inside one or two."""
     first, last = view(chart)
     start, end = epoch_at(chart, first), epoch_at(chart, last)
-    spacing = _nice(max((end - start) * 9 / max(frame.columns, 1), 1e-6))
+    spacing = nice(max((end - start) * 9 / max(frame.columns, 1), 1e-6))
     if end - start >= 2:
         spacing = max(spacing, 1.0)
     decimals = max(0, -int(np.floor(np.log10(spacing))))

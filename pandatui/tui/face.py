@@ -70,11 +70,16 @@ def face_of(
     problem: str,
     more: int,
     space: Space,
+    mark: str = "",
+    news: Content | None = None,
 ) -> Face:
-    """`on_disk`: the id of the last event there. `more`: the epochs that `space` goes on for at the end."""
+    """`on_disk`: the id of the last event there. `more`: the epochs that `space` goes on for at the end.
+
+    `mark` and `news` are of what goes on besides: a few words for the head, and a line for the log.
+    """
     message = said.marked(on_disk) if said is not None else None
     status = wording.status_line(
-        s, about, space.width, "" if s.status == "failed" and not space.tiny else problem
+        s, about, space.width, "" if s.status == "failed" and not space.tiny else problem, mark
     )
     if space.tiny and message is not None:
         status = Content(" ") + message
@@ -86,7 +91,7 @@ def face_of(
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
         knobs=knob_wording.knob_rows(s, about, hand.picked, used),
         knob_line=knob_wording.knob_line(s, hand.picked, hand.coarse, space.width),
-        log=_log(s, about, message, hand.lesson, on_disk, problem, more, space),
+        log=_log(s, about, message, news, hand.lesson, on_disk, problem, more, space),
         foot=foot(s, space.width, more, at_cursor=look.cursor is not None),
     )
 
@@ -95,6 +100,7 @@ def _log(
     s: Snapshot,
     about: About,
     message: Content | None,
+    news: Content | None,
     lesson: bool,
     on_disk: int,
     problem: str,
@@ -106,7 +112,7 @@ def _log(
     head = wording.headline(s, space.log_width, more)
     if s.status == "failed":
         head = Content.styled(f"✖ {plain(problem)} · what there is will be saved · q quits", "bold $error")
-    lines = [line for line in (head, message) if line is not None]
+    lines = [line for line in (head, message, news) if line is not None]
     said = _lesson(s, space.wide) if lesson and s.status not in ("diverged", "failed") else None
     left = max(0, room - len(lines) - (said is not None))
     epoch_of = wording.EpochOf(s) if space.wide else lambda step: None  # no room for them

@@ -48,7 +48,7 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
         keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
         keys += undo_keys(s, width)
         keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
-        keys += [("ctrl+n", "new run")] if width >= 100 else []
+        keys += [("c", "queue batch")] if width >= 100 else []
     keys += [("?", "help"), ("q", "quit")]
     return keys_line(keys, width)
 

@@ -1,4 +1,4 @@
-"""The list of sessions in words, as pure functions: rows, what a filter sees, the preview, the keys."""
+"""The list of sessions and studies in words, as pure functions: rows, the filter, the preview, the keys."""
 
 from collections.abc import Iterable
 
@@ -7,10 +7,12 @@ from rich.cells import cell_len
 from textual.content import Content
 
 from pandatui.plain import plain
+from pandatui.search.records import StudyRecord, TrialRecord
+from pandatui.search.shelf import StoredStudy
 from pandatui.sessions import Session
 from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import Stored
-from pandatui.training.words import cost
+from pandatui.training.words import cost, plural
 from pandatui.tui.plotting import sparkline
 from pandatui.tui.record_wording import event_lines, lineage, settings_lines, summary_line
 from pandatui.tui.wording import MUTED, About
@@ -61,6 +63,60 @@ def words_of(stored: Stored) -> str:
     if s is None:
         return f"{plain(stored.path.stem, 80)} unreadable".casefold()
     return f"{plain(s.name, 80)} {plain(s.data.name, 80)} {stored.status} {network_of(s)}".casefold()
+
+
+def row_of_study(stored: StoredStudy) -> tuple[str, ...]:
+    """One line of the table for a study, cleaned; `dev` and `right` are the best trial's at its end."""
+    found, name = stored.study, plain(stored.name, 30)
+    if found is None:
+        return (name, "", "", "unreadable", *[""] * (len(COLUMNS) - 4))
+    best, ended = best_of(found), sum(trial.status != "waiting" for trial in found.trials)
+    return (
+        name,
+        plain(found.created[5:16].replace("T", " "), 11),
+        plain(found.data.name, 16),
+        f"study, {stored.status}",
+        cost(from_number(best.dev_cost)) if best is not None else "",
+        f"{from_number(best.dev_accuracy):.1%}" if best is not None else "",
+        *[""] * (len(COLUMNS) - 7),
+        plural(ended, "trial"),
+    )
+
+
+def words_of_study(stored: StoredStudy) -> str:
+    """What a filter looks through."""
+    data = plain(stored.study.data.name, 80) if stored.study is not None else "unreadable"
+    return f"{plain(stored.name, 80)} {data} study {stored.status}".casefold()
+
+
+def best_of(found: StudyRecord) -> TrialRecord | None:
+    """The finished trial with the lowest dev cost, if there is one."""
+    finished = [trial for trial in found.trials if trial.status == "finished"]
+    return min(finished, key=lambda trial: from_number(trial.dev_cost), default=None)
+
+
+def study_preview(stored: StoredStudy) -> list[Content]:
+    """A study at a glance."""
+    found = stored.study
+    if found is None:
+        return [Content.styled(plain(stored.problem, 500), "$error")]
+    ended = sum(trial.status != "waiting" for trial in found.trials)
+    planned = f"{plural(found.spec['trials'], 'trial')} in {plural(found.spec['rounds'], 'round')}"
+    lines = [
+        Content(f" study {plain(found.name, 60)} · {plain(found.data.name, 40)} · {stored.status}"),
+        Content.assemble(("planned  ", MUTED), planned),
+        Content.assemble(("ended    ", MUTED), f"{ended:,}, the last in round {len(found.rounds)}"),
+    ]
+    best = best_of(found)
+    if best is not None:
+        words = f"trial {best.number}, dev cost {cost(from_number(best.dev_cost))}"
+        lines.append(Content.assemble(("best     ", MUTED), (words, "$secondary")))
+        for knob, value in best.knobs.items():
+            said = f"{value:.4g}" if isinstance(value, float) else plain(str(value), 30)
+            lines.append(Content.assemble((f"  {plain(knob.replace('_', ' '), 20):<15}", MUTED), said))
+    if stored.warning:
+        lines.append(Content.styled(plain(stored.warning, 300), "$warning"))
+    return lines
 
 
 def network_of(s: Session) -> str:

@@ -4,6 +4,9 @@ from pathlib import Path
 
 from textual.message import Message
 
+from pandatui.data import Dataset
+from pandatui.search.keeper import Opened
+from pandatui.search.space import Space
 from pandatui.sessions import Recorder
 from pandatui.training import Driver
 from pandatui.training.events import Fact
@@ -42,3 +45,30 @@ class GoOnWanted(Message):
         super().__init__()
         self.path = path
         self.step = step
+
+
+class RaceReady(Message):
+    """A study is open and can be raced; its next round in this box or the proposed one."""
+
+    def __init__(self, opened: Opened, dataset: Dataset, title: str, box: Space | None) -> None:
+        super().__init__()
+        self.opened = opened
+        self.dataset = dataset
+        self.title = title
+        self.box = box
+
+
+class RaceNotReady(Message):
+    """It can't, and why."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__()
+        self.reason = reason
+
+
+class StudyWanted(Message):
+    """A person wants to look at a study of the folder."""
+
+    def __init__(self, path: Path) -> None:
+        super().__init__()
+        self.path = path

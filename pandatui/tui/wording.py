@@ -83,8 +83,8 @@ def pace_words(s: Snapshot) -> str:
     return f"full pace, {s.steps_per_second:,.0f} steps/s" if s.steps_per_second else "full pace"
 
 
-def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Content:
-    """The top line; the further right, the sooner it is left out."""
+def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: str = "") -> Content:
+    """The top line; the further right, the sooner it is left out. `mark`: of what goes on besides."""
     sign, style = state_words(s)
     place = f"epoch {s.epoch}/{s.target_epochs}"
     left: list[tuple[str, str]] = []
@@ -103,6 +103,8 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "") -> Con
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
+    if mark and width >= 60 and not problem:
+        right.insert(2, (f" · {mark}", "bold $secondary"))
     used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
     while used >= width and len(right) > 3:  # what it ran, then its pace: whole or not at all
         used -= cell_len(right.pop()[0])

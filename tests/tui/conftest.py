@@ -4,16 +4,22 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator, Callable, Sequence
+from concurrent.futures import Future
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
 from textual.content import Content
+from textual.pilot import Pilot
 from textual.widgets import Static
 
 from pandatui.data import Dataset
+from pandatui.search.cohort import Outcome, Slice, Train
+from pandatui.search.space import default_space
+from pandatui.search.spec import Spec
+from pandatui.search.study import Study, Trial
 from pandatui.training import Run, RunConfig
 from pandatui.training.setup import RunOptions
 from pandatui.training.snapshot import View, look
@@ -29,8 +35,9 @@ DEADLINE = 10.0  # seconds that a condition may take on a busy machine
 class Stage:
     """A running app and the hands and eyes of a person before it."""
 
-    def __init__(self, app: PandaApp) -> None:
+    def __init__(self, app: PandaApp, pilot: Pilot[None]) -> None:
         self.app = app
+        self.pilot = pilot
 
     def type(self, *keys: str) -> None:
         """Press keys, without waiting for what they do."""
@@ -124,12 +131,17 @@ def stage(folder: Path, dataset: Callable[..., Dataset]) -> Callable[..., Any]:
         **settings: Any,
     ) -> AsyncIterator[Stage]:
         made = dataset(61) if data is None else data
-        plain: dict[str, Any] = {"data": "made", "standardise": "none", "hidden": (5, 4), "batch_size": 4}
+        plain: dict[str, Any] = {
+            "data": made.source,
+            "standardise": "none",
+            "hidden": (5, 4),
+            "batch_size": 4,
+        }
         config = RunConfig(**(plain | {"epochs": 4} | settings))
         options = RunOptions() if lesson else RunOptions(data="made")
         app = PandaApp(Start(folder, options, config, made, name="made-run", pace=pace, **(start or {})))
         async with app.run_test(size=size, notifications=True) as pilot:
-            played = Stage(app)
+            played = Stage(app, pilot)
             await played.until(lambda: len(app.screen_stack) > 1 or app.return_code is not None)
             await pilot.pause()
             yield played
@@ -149,3 +161,89 @@ def stopped() -> Callable[..., Any]:
         return look(run, view or View())
 
     return taken
+
+
+def new_study(trials: int = 12, rounds: int = 2, epochs: int = 6, **settings: Any) -> Study:
+    """A study of xor that has not begun."""
+    options = RunOptions(data="xor", hidden=(4,), epochs=epochs, batch_size=64, standardise="none")
+    spec = Spec(run=options, trials=trials, rounds=rounds, **settings)
+    base = spec.settled()
+    return Study(spec, base, default_space(base))
+
+
+def end_trial(trial: Trial, costs: Sequence[float], status: str = "finished", steps: int = 10) -> None:
+    """Let a trial have come to these dev costs, one an epoch of so many steps."""
+    trial.dev = [(steps * epoch, cost, 0.5) for epoch, cost in enumerate(costs, 1)]
+    trial.epochs = len(costs)
+    if status != "training":
+        trial.end(status, "", "ab" * 32)
+    trial.status = status
+
+
+class HeldEngine:
+    """Trains a slice in this process when it is let go, one by one."""
+
+    workers = 2
+
+    def __init__(self) -> None:
+        self.out: list[tuple[Future[Outcome], Train, Slice]] = []
+        self.closed = False
+
+    def submit(self, train: Train, work: Slice) -> Future[Outcome]:
+        future: Future[Outcome] = Future()
+        self.out.append((future, train, work))
+        return future
+
+    def let_go(self) -> None:
+        """Train what is out now."""
+        out, self.out = self.out, []
+        for future, train, work in out:
+            future.set_result(train(work))
+
+    def died(self, error: BaseException) -> bool:
+        return False
+
+    def close(self, *, now: bool) -> None:
+        self.closed = True
+
+
+class Noted:
+    """A ledger that keeps what it is told."""
+
+    def __init__(self) -> None:
+        self.rounds: list[int] = []
+        self.trials: list[tuple[int, str]] = []
+        self.problem = ""
+        self.closed = False
+
+    def began(self, made: Any) -> None:
+        self.rounds.append(made.number)
+
+    def ended(self, trials: list[Trial]) -> None:
+        self.trials += [(trial.number, trial.status) for trial in trials]
+
+    def decided(self, of: Any, epoch: int, dropped: list[Trial]) -> None:
+        self.trials += [(trial.number, trial.status) for trial in dropped]
+
+    def close(self) -> None:
+        self.closed = True
+
+
+@pytest.fixture
+def study() -> Callable[..., Study]:
+    return new_study
+
+
+@pytest.fixture
+def ended() -> Callable[..., None]:
+    return end_trial
+
+
+@pytest.fixture
+def held_engine() -> HeldEngine:
+    return HeldEngine()
+
+
+@pytest.fixture
+def noted() -> Noted:
+    return Noted()

@@ -51,6 +51,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._said: Said | None = None
         if words:
             self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
+        self._aside: tuple[str, str] = ("", "")  # of what goes on besides: for the head, for the log
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
@@ -113,12 +114,13 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         if (failure := self.live.driver.failure) is not None:
             snapshot, problem = replace(snapshot, status="failed"), sentence(Failed(failure))
         self._snapshot = snapshot
+        self._aside = self.aside(snapshot)
         self.set_class(bool(self.query(HelpPanel)), "-helped")
         if self._said is not None and time.monotonic() > self._said.until:
             self._said = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
-            snapshot.target_epochs, self._look, self._said, self._hand,
+            snapshot.target_epochs, self._look, self._said, self._hand, self._aside,
             problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size, self._view,
         )  # fmt: skip
         if state == self._drawn:
@@ -127,7 +129,12 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._show(snapshot, problem, on_disk)
         self._look_inside()
 
+    def aside(self, s: Snapshot) -> tuple[str, str]:
+        """What goes on besides, in a few words for the head and as a line for the log; empty for nothing."""
+        return "", ""
+
     def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
+        mark, news = self._aside
         log = self.query_one("#log", Lines)
         face = face_of(
             s,
@@ -145,6 +152,8 @@ class RunScreen(LookingScreen, inherit_bindings=False):
                 tiny=self.has_class("-slim") or self.has_class("-short"),
                 wide=self.has_class("-wide"),
             ),
+            mark=mark,
+            news=Content.assemble(("race  ", "bold $secondary"), news) if news else None,
         )
         plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
         self.query_one("#status", Lines).show([face.status])

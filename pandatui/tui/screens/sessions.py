@@ -1,4 +1,4 @@
-"""The list of recorded sessions, newest first, with a preview: to open, find, annotate, rename and delete."""
+"""The list of sessions and studies, newest first, with a preview: to open, find, note, rename and delete."""
 
 import os
 from collections.abc import Callable, Iterable
@@ -16,6 +16,8 @@ from textual.widgets import DataTable, Input
 from textual.worker import get_current_worker
 
 from pandatui.plain import plain
+from pandatui.search.shelf import StoredStudy, studies
+from pandatui.search.shelf import delete as delete_study
 from pandatui.sessions import Session, SessionError, Store
 from pandatui.sessions.keeping import annotate, delete, rename
 from pandatui.sessions.lock import Held
@@ -23,7 +25,18 @@ from pandatui.sessions.store import NameRefused, Stored
 from pandatui.training.run import MAX_NOTE
 from pandatui.training.words import plural
 from pandatui.tui.charset import to_ascii
-from pandatui.tui.listing import COLUMNS, foot, preview_lines, row_of, widths_of, words_of
+from pandatui.tui.listing import (
+    COLUMNS,
+    foot,
+    preview_lines,
+    row_of,
+    row_of_study,
+    study_preview,
+    widths_of,
+    words_of,
+    words_of_study,
+)
+from pandatui.tui.messages import StudyWanted
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.widgets.lines import Lines
@@ -33,6 +46,18 @@ def _reason(error: Exception) -> str:
     if isinstance(error, Held) and error.holder.pid == os.getpid():
         return "it is being trained now"
     return (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
+
+
+def _words_of(stored: Stored | StoredStudy) -> str:
+    return words_of(stored) if isinstance(stored, Stored) else words_of_study(stored)
+
+
+def _age(stored: Stored | StoredStudy) -> int:
+    """What is smaller for what was changed later."""
+    try:
+        return -stored.path.stat().st_mtime_ns
+    except OSError:  # it went away while we looked
+        return 0
 
 
 class SessionsScreen(Screen[None]):
@@ -56,7 +81,7 @@ class SessionsScreen(Screen[None]):
         self._store = store
         self._live = live  # whether something is being trained meanwhile
         self._ascii = ascii_only
-        self._found: dict[str, Stored] = {}
+        self._found: dict[str, Stored | StoredStudy] = {}
         self._rows: dict[str, tuple[str, ...]] = {}
         self._names: dict[str, str] = {}  # by id
 
@@ -87,11 +112,12 @@ class SessionsScreen(Screen[None]):
     @work(thread=True, exclusive=True, group="sessions")
     def _read(self, choose: str = "") -> None:
         """Read the folder off the screen's thread."""
-        found = self._store.list()
+        found: list[Stored | StoredStudy] = [*self._store.list(), *studies(self._store)]
+        found.sort(key=_age)
         if not get_current_worker().is_cancelled:
             self.app.call_later(self._show, found, choose)
 
-    def _show(self, found: list[Stored], choose: str) -> None:
+    def _show(self, found: list[Stored | StoredStudy], choose: str) -> None:
         """Put up what was found, with the cursor on the file `choose`, else where it was."""
         if not self.is_attached:
             return
@@ -99,8 +125,12 @@ class SessionsScreen(Screen[None]):
         if not choose and chosen is not None:
             choose = str(chosen.path)
         self._found = {str(stored.path): stored for stored in found}
-        self._names = {s.session.id: s.session.name for s in reversed(found) if s.session is not None}
-        rows = {key: row_of(stored, self._names) for key, stored in self._found.items()}
+        sessions = [each.session for each in reversed(found) if isinstance(each, Stored)]
+        self._names = {each.id: each.name for each in sessions if each is not None}
+        rows = {
+            key: row_of(stored, self._names) if isinstance(stored, Stored) else row_of_study(stored)
+            for key, stored in self._found.items()
+        }
         if self._ascii:
             rows = {key: tuple(map(to_ascii, cells)) for key, cells in rows.items()}
         self._rows = rows
@@ -113,9 +143,7 @@ class SessionsScreen(Screen[None]):
     def _fill(self, choose: str = "", at: int = 0) -> None:
         """The rows that the filter lets through."""
         wanted = self.query_one("#filter", Input).value.casefold().split()
-        keys = [
-            key for key, stored in self._found.items() if all(word in words_of(stored) for word in wanted)
-        ]
+        keys = [key for key, each in self._found.items() if all(word in _words_of(each) for word in wanted)]
         table = self.query_one(DataTable)
         table.clear(columns=True)
         widths = widths_of(self._rows.values(), table.size.width)
@@ -126,14 +154,16 @@ class SessionsScreen(Screen[None]):
         if keys:
             table.move_cursor(row=keys.index(choose) if choose in keys else min(at, len(keys) - 1))
         where = plain(str(self._store.folder), 80)
-        total = plural(len(self._found), "session")
+        count = sum(isinstance(each, StoredStudy) for each in self._found.values())
+        total = plural(len(self._found) - count, "session")
+        total += f", {count} studies" if count > 1 else ", 1 study" if count else ""
         words = f" {len(keys)} of {total}" if wanted else f" {total}" if self._found else " no sessions"
         words += f" in {where}" + ("" if self._found else " yet")
         self.query_one("#status", Lines).show([Content(words)])
         self._show_foot()
         self._show_preview()
 
-    def _chosen(self) -> Stored | None:
+    def _chosen(self) -> Stored | StoredStudy | None:
         table = self.query_one(DataTable)
         if not table.is_valid_row_index(table.cursor_row):
             return None
@@ -152,6 +182,8 @@ class SessionsScreen(Screen[None]):
         preview = self.query_one("#preview", Lines)
         if stored is None:
             preview.show([])
+        elif isinstance(stored, StoredStudy):
+            preview.show(study_preview(stored))
         elif stored.session is None:
             preview.show([Content.styled(plain(stored.problem, 500), "$error")])
         else:
@@ -168,7 +200,9 @@ class SessionsScreen(Screen[None]):
 
     def on_data_table_row_selected(self) -> None:
         stored = self._chosen()
-        if stored is not None:
+        if isinstance(stored, StoredStudy):
+            self.post_message(StudyWanted(stored.path))
+        elif stored is not None:
             self.app.push_screen(RecordScreen(stored.path, ascii_only=self._ascii, live=self._live))
 
     # -- the filter --------------------------------------------------------------------------------------
@@ -214,6 +248,8 @@ class SessionsScreen(Screen[None]):
         stored = self._chosen()
         if stored is None:
             self.notify("expected a session to be chosen", severity="warning", markup=False)
+        elif isinstance(stored, StoredStudy):
+            self.notify("a study has neither notes nor another name", severity="warning", markup=False)
         elif stored.session is None:
             self.notify(plain(stored.problem, 300), severity="error", markup=False)
         else:
@@ -266,6 +302,9 @@ class SessionsScreen(Screen[None]):
             self._known()
             return
         path = stored.path
+        if isinstance(stored, StoredStudy):
+            self._delete_study(stored)
+            return
 
         def take(yes: bool | None) -> None:
             if yes:
@@ -274,6 +313,17 @@ class SessionsScreen(Screen[None]):
         how = f"{stored.status}, " if stored.status else ""
         steps = f" ({how}{plural(stored.session.steps, 'step')})" if stored.session is not None else ""
         question = f"Delete {plain(path.stem, 40)}{steps} for good, with its journal and checkpoints?"
+        self.app.push_screen(ConfirmScreen(question), take)
+
+    def _delete_study(self, stored: StoredStudy) -> None:
+        name = plain(stored.name, 40)
+
+        def take(yes: bool | None) -> None:
+            if yes:
+                self._do("not deleted", lambda: delete_study(stored.path), f"{name} is deleted")
+
+        trials = len(stored.study.trials) if stored.study is not None else 0
+        question = f"Delete the study {name} ({stored.status}, {plural(trials, 'trial')}) for good?"
         self.app.push_screen(ConfirmScreen(question), take)
 
     @work(thread=True, group="keeping")

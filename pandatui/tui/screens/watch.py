@@ -1,8 +1,9 @@
 """The watch screen: one model that learns, and a person's hands on it."""
 
 import time
+from collections.abc import Callable
 from dataclasses import replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
@@ -20,13 +21,16 @@ from pandatui.training.events import (
     Undo,
 )
 from pandatui.training.knobs import COARSE, KNOBS, LIVE
+from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import knob_value
-from pandatui.tui import wording
+from pandatui.tui import race_wording, wording
 from pandatui.tui.foot import distance
 from pandatui.tui.knob_wording import notch_factor
 from pandatui.tui.live import Live
 from pandatui.tui.pace import next_pace
+from pandatui.tui.racing import Racing
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, check_steps, knob_check
+from pandatui.tui.screens.queue_batch import Batch, QueueBatchScreen
 from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import WATCH_HELP, WATCH_KEYS
 from pandatui.tui.throttle import Throttle
@@ -42,12 +46,28 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             super().__init__()
             self.step = step
 
+    class BatchWanted(Message):
+        """A person wants many trials raced, now or later."""
+
+        def __init__(self, batch: Batch) -> None:
+            super().__init__()
+            self.batch = batch
+
     BINDINGS: ClassVar[list[BindingType]] = list(WATCH_KEYS)
     HELP = WATCH_HELP
     live: Live
 
-    def __init__(self, live: Live, *, ascii_only: bool = False, words: str = "") -> None:
+    def __init__(
+        self,
+        live: Live,
+        *,
+        ascii_only: bool = False,
+        words: str = "",
+        race: Callable[[], Racing | None] = lambda: None,
+    ) -> None:
+        """`race`: the one that goes on besides, on the same data, if there is one."""
         super().__init__(live, ascii_only=ascii_only, words=words)
+        self._race = race
         self._throttle = Throttle(time.monotonic)
 
     # -- knobs -------------------------------------------------------------------------------------------
@@ -176,6 +196,31 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             return
         driver.set_pace(pace)
         self.say("as fast as it goes" if pace is None else f"{wording.pace_of(pace)} a second", "")
+
+    # -- races -------------------------------------------------------------------------------------------
+
+    def aside(self, s: Snapshot) -> tuple[str, str]:
+        racing = self._race()
+        if racing is None:
+            return "", ""
+        view = racing.read()
+        return race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
+
+    def action_queue_batch(self) -> None:
+        s = self._snapshot
+        if s is None:
+            return
+
+        def take(batch: Batch | None) -> None:
+            if batch is not None:
+                self.post_message(self.BatchWanted(batch))
+
+        knobs: dict[str, Any] = dict(s.knobs)
+        config = replace(self.live.config, **(knobs | {"batch_size": int(knobs["batch_size"])}))
+        racing = self._race()
+        busy = racing is not None and racing.live and not racing.read().over
+        rows = int(self.live.limits("batch_size")[1])
+        self.app.push_screen(QueueBatchScreen(config, rows, busy=busy), take)
 
     # -- the session -------------------------------------------------------------------------------------
 

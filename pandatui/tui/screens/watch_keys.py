@@ -88,6 +88,8 @@ WATCH_KEYS = [
     _key("3", "view(3)", "view: batch norm", "How a layer's inputs are spread over time", VIEWS, "view-shift"),
     _key("4", "view(4)", "view: predictions", "Regions, confusion, the worst mistakes", VIEWS, "view-predictions"),
     _key("tab", "turn(1)", "next layer", "In view 3", VIEWS, "turn"),
+    _key("c", "queue_batch", "queue a batch", "A race around these settings, now or later", APP, "batch"),
+    _key("C", "app.race", "the race", "Every trial at once; this session goes on", APP, "race"),
     _key("n", "note", "note", "A line of your own on the record", APP, "note"),
     _key("ctrl+n", "app.new_run", "new run", "Stops and saves this one", APP, "new"),
     _key("ctrl+o", "app.sessions", "sessions", "Look at recorded ones; this one goes on", APP, "sessions"),
