@@ -7,6 +7,8 @@ from textual.content import Content
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import plural
 
+_MOST = 8  # keys
+
 
 def distance(steps: int, steps_per_epoch: int) -> str:
     """2 epochs, or 12 steps where that is less than one."""
@@ -16,7 +18,8 @@ def distance(steps: int, steps_per_epoch: int) -> str:
 
 def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
     """What `u` and `U` would do now: back to before 2 (−2 epochs); in few words where room is scarce."""
-    back = f"back to before {s.undo_number} (−{distance(s.undo_steps, s.steps_per_epoch)})"
+    far = f" (−{distance(s.undo_steps, s.steps_per_epoch)})" if s.undo_steps else ""
+    back = f"back to before {s.undo_number}{far}"
     keys = [("u", back if width >= 100 else "undo")]
     return (keys if s.undo_number else []) + ([("U", "redo")] if s.can_redo else [])
 
@@ -45,7 +48,8 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
     else:
         keys = [("space", "go on" if s.paused else "pause")]
         keys += [(".", "one step")] if s.paused else []
-        keys += [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
+        wide = [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
+        keys += wide if width >= 120 else [("a/A b/B d/D", "turn")]  # the panel or the line above names them
         keys += undo_keys(s, width)
         keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
         keys += [("c", "queue batch")] if width >= 100 else []
@@ -54,15 +58,17 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
 
 
 def keys_line(keys: Sequence[tuple[str, str]], width: int) -> Content:
-    """Keys with their words, as many as fit; the last two always."""
-    parts: list[tuple[str, str]] = [(" ", "")]
-    used = 1
-    last = keys[-2:]
-    reserve = sum(len(k) + len(w) + 3 for k, w in last)
-    for key, word in keys:
-        size = len(key) + len(word) + 3
-        if (key, word) not in last and used + size + reserve > width:
-            continue
-        parts += [(key, "bold $accent"), (f" {word}  ", "")]
-        used += size
-    return Content.assemble(*parts)
+    """Keys with their words, as many as fit and eight at the most; the last two always."""
+    last = list(keys[-2:])
+    room = width - 1 - sum(map(_size, last))
+    chosen: list[tuple[str, str]] = []
+    for pair in keys[:-2]:
+        if len(chosen) + len(last) < _MOST and _size(pair) <= room:
+            chosen.append(pair)
+            room -= _size(pair)
+    parts = [part for key, word in chosen + last for part in ((key, "bold $accent"), (f" {word}  ", ""))]
+    return Content.assemble(" ", *parts)
+
+
+def _size(pair: tuple[str, str]) -> int:
+    return len(pair[0]) + len(pair[1]) + 3

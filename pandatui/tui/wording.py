@@ -88,9 +88,9 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: 
     sign, style = state_words(s)
     place = f"epoch {s.epoch}/{s.target_epochs}"
     left: list[tuple[str, str]] = []
+    details = [about.name, about.data, about.network, about.optimizer]
     if width >= 100:
-        left = [(" pandatui ", "bold $primary"), (" ", "")]
-        left.append((f"{about.name} · {about.data} · {about.network} · {about.optimizer}", ""))
+        left = [(" pandatui ", "bold $primary"), (" ", ""), (" · ".join(details), "")]
     elif width >= 60:
         left = [(f" {about.name} · {about.data}", "")]
     right = [(sign, style), (f" · {place}" if width >= 60 else f" {place}", "")]
@@ -103,12 +103,20 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: 
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
+    least = 2
     if mark and width >= 60 and not problem:
         right.insert(2, (f" · {mark}", "bold $secondary"))
-    used = sum(cell_len(text) for text, _ in (*left, *right)) + 1
-    while used >= width and len(right) > 3:  # what it ran, then its pace: whole or not at all
-        used -= cell_len(right.pop()[0])
-    gap = " " * max(1, width - used) if left else " "
+        least = 3
+
+    def used() -> int:
+        return sum(cell_len(text) for text, _ in (*left, *right)) + 1
+
+    while (width >= 100 or mark) and not problem and used() >= width and len(right) > least:
+        right.pop()  # how long it ran, then its pace: whole or not at all
+    while width >= 100 and used() >= width and len(details) > 2:  # the optimizer, then the network
+        details.pop()
+        left = [*left[:2], (" · ".join(details), "")]
+    gap = " " * max(1, width - used()) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
 
 
@@ -202,8 +210,9 @@ class EpochOf:
 def no_more(s: Snapshot | None) -> str:
     """Why nothing can be turned or trained any more, or an empty string."""
     status = s.status if s is not None else "running"
+    back = "u goes back, " if s is not None and s.undo_number else ""
     return {
-        "diverged": "it has diverged: u goes back, h to the last good state with half the rate",
+        "diverged": f"it has diverged: {back}h to the last good state with half the rate",
         "failed": ENDED,
     }.get(status, "")
 

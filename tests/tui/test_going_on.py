@@ -48,7 +48,7 @@ async def test_f_ends_this_session_and_trains_on_as_another(stage: Opened, folde
         await s.says("Branch at step")
         await s.press("enter")
         await s.until(lambda: s.app.live is not None and s.app.live.about.name != "made-run")
-        await s.says("made-run ended at step")
+        await s.says("made-run ended at step", "branch of made-run")
         s.app.finish(0)
     parent, _ = read(folder / "made-run.json")
     (path,) = [p for p in folder.glob("*.json") if p.name != "made-run.json"]

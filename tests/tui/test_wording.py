@@ -149,6 +149,67 @@ def test_the_foot_has_what_can_be_done_now_and_fits(
     assert (". one step" in foot_of(paused, width, 4).plain) == (width > 40)
 
 
+def test_there_are_never_more_than_eight_keys_and_the_undo_is_among_them(training: Snapshot) -> None:
+    for width in (80, 100, 120, 200):
+        keys = foot_of(replace(training, can_redo=True), width, 4).plain.strip().split("  ")
+        assert len(keys) <= 8
+        assert "U redo" in keys
+        assert any(key.startswith("u ") for key in keys)
+
+
+def test_at_the_cursor_the_foot_says_what_can_be_done_there(training: Snapshot) -> None:
+    foot = foot_of(training, 120, 4, at_cursor=True).plain
+    for words in ("enter go back there", "f branch there", "esc to now", "shift+←→ nudge to nudge", "q quit"):
+        assert words in foot
+
+
+def test_a_recording_has_no_keys_that_train(training: Snapshot) -> None:
+    played = replace(training, speed=2.0)
+    assert knob_wording.notch_title(played, True) == "hyperparameters"
+    rows = "\n".join(row.plain for row in knob_wording.knob_rows(played, ABOUT, "decay", USED))
+    assert "a  A" not in rows
+    assert "new run" not in rows
+    assert knob_wording.knob_line(played, "decay", False, 80).plain.split() == [
+        "α",
+        "0.157",  # 0.1585 × 1.01 / 1.02
+        "β",
+        "0.900",
+        "decay",
+        "0.01",
+    ]
+    assert "a/A" not in foot_of(played, 120, 4).plain
+
+
+@pytest.mark.parametrize("width", range(100, 141, 4))
+@pytest.mark.parametrize("pace", [1.0, 1 / 64, None])
+def test_the_status_line_leaves_out_what_has_no_room(
+    training: Snapshot, width: int, pace: float | None
+) -> None:
+    about = wording.About.of("constant-nightingale", "spirals", (64, 32, 16), True, "leaky_relu", "momentum")
+    line = wording.status_line(replace(training, pace=pace, seconds=40_000.0), about, width)
+    assert line.cell_length < width
+    left, right = line.plain.split("● training · epoch 2/4")
+    parts = {"", "full pace" if pace is None else f"held at {wording.pace_of(pace)} (> faster)", "11 h 6 min"}
+    assert set(right.split(" · ")) <= parts
+    names = ["constant-nightingale", "spirals", "64-32-16 BN leaky relu", "momentum"]
+    shown = left.removeprefix(" pandatui  ").strip().split(" · ")
+    assert shown == names[: len(shown)]
+
+
+def test_what_a_branch_is_from_stands_among_what_happened(paused: Snapshot) -> None:
+    about = replace(ABOUT, origin=("sly-magpie", 15))
+    lines = [line.plain for line in wording.happenings(paused, about, wording.EpochOf(paused), 9, 99)]
+    at = next(i for i, line in enumerate(lines) if "branch of sly-magpie" in line)
+    assert lines[at].startswith("step 15 · epoch ")
+    assert "decay" in lines[at - 1]
+    assert "learning rate" in lines[at + 1]
+
+
+def test_the_epoch_of_a_step_beyond_the_curve_is_where_it_would_be(paused: Snapshot) -> None:
+    epoch_of = wording.EpochOf(paused)  # 15 steps an epoch, 35 done
+    assert [epoch_of(step) for step in (1, 15, 16, 30, 31, 45, 46, 151)] == [0, 0, 1, 1, 2, 2, 3, 10]
+
+
 def test_the_headline_of_an_end(training: Snapshot, finished: Snapshot) -> None:
     done = "4 epochs done · best dev 0.80 at epoch 4"
     wide, narrow = wording.headline(finished, 120, 4), wording.headline(finished, 60, 4)

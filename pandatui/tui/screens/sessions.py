@@ -305,6 +305,9 @@ class SessionsScreen(Screen[None]):
         if isinstance(stored, StoredStudy):
             self._delete_study(stored)
             return
+        if stored.holder is not None:
+            self._tell(f"not deleted: {_reason(Held(path.stem, stored.holder))}", "", False)
+            return
 
         def take(yes: bool | None) -> None:
             if yes:
