@@ -36,11 +36,30 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """A dimmed extra line: an abandoned stretch, a ghost, a twin, another session."""
+    """A dimmed extra line: an abandoned stretch, a ghost, another session.
+
+    `points`: its costs are dev points, to be drawn as such and not smoothed. `style` picks the line's dashes,
+    so that several are told apart without colour.
+    """
 
     name: str
     steps: np.ndarray  # (n,)
     costs: np.ndarray  # (n,)
+    points: bool = False
+    style: int = 0
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Where several runs lie at some steps: least, mean − sd, mean, mean + sd, greatest, each (n,)."""
+
+    name: str
+    steps: np.ndarray  # (n,)
+    low: np.ndarray
+    below: np.ndarray
+    mean: np.ndarray
+    above: np.ndarray
+    high: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,6 +79,7 @@ class Chart:
     rates: np.ndarray = field(default_factory=_none)
     abandoned: tuple[Trace, ...] = ()
     ghosts: tuple[Trace, ...] = ()
+    band: Band | None = None
     log_axis: bool = True
     smoothing: int = 0  # 0 is off, else the window of the average in text columns
     cursor: float | None = None  # the step under the cursor

@@ -9,7 +9,8 @@ from pandatui.training.events import Gesture, gestures
 from pandatui.training.history import Floats
 from pandatui.training.knobs import KNOBS
 from pandatui.training.snapshot import CurveLook, Snapshot
-from pandatui.tui.plotting import Chart, Curve, Mark, Trace
+from pandatui.tui.chart import Band, Chart, Curve, Mark, Trace
+from pandatui.tui.company import band_of, traces_of
 
 SMOOTHING = (6, 15, 0)  # text columns that the average looks back on; `s` goes round
 _NICE_EPOCHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
@@ -57,6 +58,8 @@ def chart_of(snapshot: Snapshot, look: Look) -> Chart:
         nudges=s.gestures,
         abandoned=s.abandoned,
         diverged_at=s.steps if s.status == "diverged" else None,
+        ghosts=traces_of(s),
+        band=band_of(s),
     )
 
 
@@ -90,6 +93,8 @@ def _chart(
     nudges: Iterable[Gesture],
     abandoned: Iterable[tuple[Floats, Floats]],
     diverged_at: int | None,
+    ghosts: tuple[Trace, ...] = (),
+    band: Band | None = None,
 ) -> Chart:
     """The curves and what stands beside them, as a person wants to look at them."""
     first, last = look.window or (0.0, last)
@@ -107,6 +112,8 @@ def _chart(
         rate_steps=c.rate_steps,
         rates=c.rates,
         abandoned=tuple(Trace("undone", steps, costs) for steps, costs in abandoned),
+        ghosts=ghosts,
+        band=band,
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,

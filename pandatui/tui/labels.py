@@ -119,12 +119,15 @@ def draw_names(scene: Scene) -> None:
         row = scene.row(guessing)
         spots = [(frame.right - len(words), r) for r in (row, row - 1, row + 1)]
         cells.place(words, look.muted, [*spots, (frame.left + frame.columns // 2, row)], frame.area)
-    named = [(GHOST, trace) for trace in chart.ghosts]
-    named += [(ABANDONED, trace) for trace in chart.abandoned[-1:]]  # the older ones would crowd it
-    for layer, trace in named:
-        end = _end(*dimmed(scene, trace))
-        if end is not None and trace.name:
-            _name(scene, trace.name[: frame.columns // 3], end, look.layers[layer], up=True)
+    named = [(GHOST, trace.name, _end(*dimmed(scene, trace))) for trace in chart.ghosts]
+    if (band := chart.band) is not None:
+        named.append((GHOST, band.name, _end(share_across(chart, bounded(band.steps)), band.mean)))
+    named += [  # the older ones would crowd it
+        (ABANDONED, trace.name, _end(*dimmed(scene, trace))) for trace in chart.abandoned[-1:]
+    ]
+    for layer, name, end in named:
+        if end is not None and name:
+            _name(scene, name[: frame.columns // 3], end, look.layers[layer], up=True)
     if live == [None, None] and len(_WAITING) <= frame.columns:
         middle = frame.left + (frame.columns - len(_WAITING)) // 2
         cells.write(middle, frame.top + frame.rows // 2, _WAITING, look.base)

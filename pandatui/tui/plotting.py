@@ -14,7 +14,7 @@ import plotext
 from textual.strip import Strip
 
 from pandatui.tui import curves, labels
-from pandatui.tui.axes import column_of, columns_at, guessing_of, share_across, step_at
+from pandatui.tui.axes import LEAST_COST, column_of, columns_at, guessing_of, share_across, step_at
 from pandatui.tui.canvas import FAINT, FREE, LINE, Palette, levels, sparkline
 from pandatui.tui.chart import Chart, Curve, Mark, Trace, bounded, rate_at, reading_text, readings, view
 from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, dimmed, look_of, scene_of
@@ -97,10 +97,14 @@ def _draw(scene: Scene) -> None:
         labels.draw_axes(scene)
         _draw_guessing(scene)
         _draw_rate(scene)
-    _draw_band(scene)
+    if scene.chart.band is None:
+        _draw_band(scene)
+    else:
+        _draw_seeds(scene)  # in its place: two shades would not be told apart
     if axes:
         labels.draw_mark_lines(scene)
     _draw_curves(scene)
+    _draw_ghost_points(scene)
     _draw_dev_points(scene)
     _draw_leaving(scene)
     if not axes:
@@ -165,6 +169,28 @@ def _draw_band(scene: Scene) -> None:
             scene.cells.put(frame.left + column, frame.bottom - 1 - cell, character, look.band, FAINT)
 
 
+def _draw_seeds(scene: Scene) -> None:
+    """Where several runs lie: shade within one deviation of their mean, a lighter one from least to greatest."""
+    band, frame, look = scene.chart.band, scene.frame, scene.look
+    if band is None or not len(band.steps):
+        return
+    shares = share_across(scene.chart, bounded(band.steps))
+    columns = (np.arange(frame.columns) + 0.5) / max(frame.columns, 1)
+    half = 0.5 / max(frame.columns, 1)
+    columns = columns[(columns >= shares[0] - half) & (columns <= shares[-1] + half)]
+    edges = []
+    for costs in (band.low, band.below, band.above, band.high):
+        values = np.interp(columns, shares, scene.scale.across(np.maximum(costs, LEAST_COST)))
+        edges.append(frame.rows - 1 - scene.scale.heights(values, 4 * frame.rows) // 4)
+    for column, low, below, above, high in zip(columns_at(columns, frame), *edges, strict=True):
+        if not np.isfinite([low, below, above, high]).all():
+            continue
+        for row in range(int(high), int(low) + 1):
+            inner = above <= row <= below
+            character = look.pick("▒", "%") if inner else look.pick("░", "'")
+            scene.put(int(column), frame.top + row, character, look.seeds, FAINT)
+
+
 @lru_cache(maxsize=16)
 def _bar(low: int, high: int) -> str:
     """The left dots `low` … `high` of a braille cell, counted from its bottom."""
@@ -196,11 +222,21 @@ def _thinned(character: str) -> str:
     return chr(0x2800 + (dots & _EVERY_SECOND or dots))
 
 
+def _draw_ghost_points(scene: Scene) -> None:
+    for trace in scene.chart.ghosts:
+        if trace.points:
+            _draw_points(scene, trace.steps, trace.costs, scene.look.pick("○", "c"), GHOST)
+
+
 def _draw_dev_points(scene: Scene) -> None:
+    _draw_points(scene, scene.chart.dev_steps, scene.chart.dev_costs, scene.look.pick("●", "o"), DEV)
+
+
+def _draw_points(scene: Scene, steps: np.ndarray, costs: np.ndarray, sign: str, layer: int) -> None:
     """A point an epoch; where they would touch, one in 2, 5, 10 ..., and always the latest."""
     chart, look = scene.chart, scene.look
-    shares = share_across(chart, bounded(chart.dev_steps))
-    costs = np.asarray(chart.dev_costs, dtype=np.float64)
+    shares = share_across(chart, bounded(steps))
+    costs = np.asarray(costs, dtype=np.float64)
     seen = np.flatnonzero((shares >= 0) & (shares <= 1) & np.isfinite(costs))
     columns = columns_at(shares[seen], scene.frame)
     rows = scene.frame.top + scene.scale.rows(costs[seen], scene.frame.rows)
@@ -211,7 +247,7 @@ def _draw_dev_points(scene: Scene) -> None:
     every = next(m * 10**p for p in range(12) for m in (1, 2, 5) if m * 10**p * spread >= 2 or p == 11)
     for column, row, number in points:
         if len(points) < 3 or number % every == 0 or number == points[-1][2]:
-            scene.put(column, row, look.pick("●", "o"), look.layers[DEV])
+            scene.put(column, row, sign, look.layers[layer])
 
 
 def _draw_leaving(scene: Scene) -> None:

@@ -20,7 +20,7 @@ from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
-from pandatui.tui.face import Hand, Said, Space, face_of
+from pandatui.tui.face import Aside, Hand, Said, Space, face_of
 from pandatui.tui.inside.layers import LayersView
 from pandatui.tui.inside.predictions import PredictionsView
 from pandatui.tui.inside.shift import ShiftView
@@ -51,7 +51,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._said: Said | None = None
         if words:
             self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
-        self._aside: tuple[str, str] = ("", "")  # of what goes on besides: for the head, for the log
+        self._aside = Aside()
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
@@ -120,8 +120,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self._said = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
-            snapshot.target_epochs, self._look, self._said, self._hand, self._aside,
-            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size, self._view,
+            snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view,
+            [(each.kind, each.steps_done, each.asked) for each in snapshot.companions],
+            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
         )  # fmt: skip
         if state == self._drawn:
             return
@@ -129,12 +130,11 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._show(snapshot, problem, on_disk)
         self._look_inside()
 
-    def aside(self, s: Snapshot) -> tuple[str, str]:
-        """What goes on besides, in a few words for the head and as a line for the log; empty for nothing."""
-        return "", ""
+    def aside(self, s: Snapshot) -> Aside:
+        """What goes on besides."""
+        return Aside()
 
     def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
-        mark, news = self._aside
         log = self.query_one("#log", Lines)
         face = face_of(
             s,
@@ -152,13 +152,12 @@ class RunScreen(LookingScreen, inherit_bindings=False):
                 tiny=self.has_class("-slim") or self.has_class("-short"),
                 wide=self.has_class("-wide"),
             ),
-            mark=mark,
-            news=Content.assemble(("race  ", "bold $secondary"), news) if news else None,
+            aside=self._aside,
         )
         plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
         self.query_one("#status", Lines).show([face.status])
         plot.show(face.chart)
-        self._entitle(plot, face.plot_title, wording.standing(s))
+        self._entitle(plot, face.plot_title, face.plot_foot)
         self._entitle(knobs, knob_wording.notch_title(s, self._hand.coarse))
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])

@@ -2,12 +2,16 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
 
+from pandatui.training import Run
+from pandatui.training.companions import TWIN_BAND
 from pandatui.training.events import (
     Command,
     Extend,
@@ -23,13 +27,14 @@ from pandatui.training.events import (
 from pandatui.training.knobs import COARSE, KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import knob_value
-from pandatui.tui import race_wording, wording
+from pandatui.tui import company, race_wording, wording
+from pandatui.tui.face import Aside
 from pandatui.tui.foot import distance
 from pandatui.tui.knob_wording import notch_factor
 from pandatui.tui.live import Live
 from pandatui.tui.pace import next_pace
 from pandatui.tui.racing import Racing
-from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, check_steps, knob_check
+from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, TwinsScreen, check_steps, knob_check
 from pandatui.tui.screens.queue_batch import Batch, QueueBatchScreen
 from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import WATCH_HELP, WATCH_KEYS
@@ -151,6 +156,38 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         back = distance(s.steps - step, s.steps_per_epoch)
         self.app.push_screen(ConfirmScreen(f"Go back {back}, to step {step:,}? U takes it back."), take)
 
+    # -- beside the run ----------------------------------------------------------------------------------
+
+    def action_ghost(self) -> None:
+        self._beside(self.live.beside.turn_ghost)
+
+    def action_twins(self) -> None:
+        s = self._snapshot
+        if s is None:
+            return
+        beside = self.live.beside
+        if company.companion(s, TWIN_BAND) is not None:
+            self._beside(beside.end_twins)
+            return
+
+        def take(from_start: bool | None) -> None:
+            if from_start is not None:
+                self._beside(partial(beside.begin_twins, from_start=from_start))
+
+        self.app.push_screen(TwinsScreen(s.steps), take)
+
+    def _beside(self, ask: Callable[[Run], str]) -> None:
+        """Have something done beside the run, between two steps, and say what it says."""
+
+        def said(answer: Future[str]) -> None:
+            if not answer.cancelled() and answer.exception() is None:
+                self.app.call_later(self.say, answer.result())
+
+        if self.live.driver.failure is None:
+            self.live.driver.ask(ask).add_done_callback(said)
+        else:
+            self.say(wording.ENDED, "bold $error")
+
     # -- training ----------------------------------------------------------------------------------------
 
     def action_pause(self) -> None:
@@ -199,12 +236,14 @@ class WatchScreen(RunScreen, inherit_bindings=False):
 
     # -- races -------------------------------------------------------------------------------------------
 
-    def aside(self, s: Snapshot) -> tuple[str, str]:
-        racing = self._race()
-        if racing is None:
-            return "", ""
-        view = racing.read()
-        return race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
+    def aside(self, s: Snapshot) -> Aside:
+        mark, better = "", ""
+        if (racing := self._race()) is not None:
+            view = racing.read()
+            mark, better = race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
+        hint = self.live.beside.hint
+        lines = (("race", better), *company.news_of(s), ("hint", hint.words if hint is not None else ""))
+        return Aside(mark, tuple((label, words) for label, words in lines if words))
 
     def action_queue_batch(self) -> None:
         s = self._snapshot

@@ -7,6 +7,7 @@ from textual.binding import Binding
 KNOBS = Binding.Group("knobs")
 CURVE = Binding.Group("curve")
 PACE = Binding.Group("training")
+COMPANY = Binding.Group("beside the run")
 VIEWS = Binding.Group("views")
 APP = Binding.Group("session")
 
@@ -47,6 +48,9 @@ WATCH_KEYS = [
         "h", "rescue", "rescue", "Diverged: the last good state with half the learning rate", KNOBS, "rescue"
     ),
     _key("f", "branch", "branch", "A session of its own, from the cursor or from now", KNOBS, "branch"),
+    _key("g", "ghost", "ghost", "The run without the last nudge, without any, none", COMPANY, "ghost"),
+    _key("k", "keep_ghost", "keep the ghost", "Saved as a session of its own", COMPANY, "keep-ghost"),
+    _key("t", "twins", "twins", "Five other seeds: is that bump real? Again ends them", COMPANY, "twins"),
     _key(
         "enter",
         "enter",
@@ -84,9 +88,20 @@ WATCH_KEYS = [
     _key("Z", "zoom(False)", "zoom out", "Until the whole run is shown", CURVE, "zoom-out"),
     _key("y", "copy", "copy the reading", "To the terminal's clipboard", CURVE, "copy"),
     _key("1", "view(1)", "view: the curve", "Cost over training", VIEWS, "view-curve"),
-    _key("2", "view(2)", "view: layers", "Inputs, lag of test mode, gradients, updates", VIEWS, "view-layers"),
-    _key("3", "view(3)", "view: batch norm", "How a layer's inputs are spread over time", VIEWS, "view-shift"),
-    _key("4", "view(4)", "view: predictions", "Regions, confusion, the worst mistakes", VIEWS, "view-predictions"),
+    _key(
+        "2", "view(2)", "view: layers", "Inputs, lag of test mode, gradients, updates", VIEWS, "view-layers"
+    ),
+    _key(
+        "3", "view(3)", "view: batch norm", "How a layer's inputs are spread over time", VIEWS, "view-shift"
+    ),
+    _key(
+        "4",
+        "view(4)",
+        "view: predictions",
+        "Regions, confusion, the worst mistakes",
+        VIEWS,
+        "view-predictions",
+    ),
     _key("tab", "turn(1)", "next layer", "In view 3", VIEWS, "turn"),
     _key("c", "queue_batch", "queue a batch", "A race around these settings, now or later", APP, "batch"),
     _key("C", "app.race", "the race", "Every trial at once; this session goes on", APP, "race"),
@@ -116,4 +131,7 @@ Each press is in use from the very next mini-batch and is marked on the curve.
 
 Nothing is final: `u` goes back to the instant before the last nudge, `U` takes that back. Walk the cursor
 along the curve and press `enter` to go back to any step.
+
+What was a nudge worth? `g` trains the run without the last one beside yours, again without any, and says so
+in the log. `t` trains five other seeds: what lies within their shade is chance.
 """
