@@ -7,10 +7,11 @@ import time
 from collections.abc import Callable, Collection
 from dataclasses import dataclass
 
+from pandatui.settings import Settings, SettingsError, settings_file
 from pandatui.training import Driver, Run
 from pandatui.training.companions import GHOST, LEFT_ALONE, TWIN_BAND
 from pandatui.training.events import JUMPS, EpochDone, Fact, Recorded, gestures
-from pandatui.training.hints import Hints, seen
+from pandatui.training.hints import NAMES, Hints, seen
 from pandatui.tui.company import nudge_names
 
 _APART = 0.25  # seconds between looks for a hint: at full pace epochs end hundreds of times a second
@@ -18,10 +19,29 @@ _APART = 0.25  # seconds between looks for a hint: at full pace epochs end hundr
 
 @dataclass(frozen=True, slots=True)
 class Hint:
-    """What was said, at the end of which epoch."""
+    """What was said, by which rule, at the end of which epoch."""
 
+    rule: str
     epoch: int
     words: str
+
+
+@dataclass(frozen=True, slots=True)
+class Habits:
+    """What a person wants to be told: hints, all but those of the names `off`; by the bell."""
+
+    hints: bool = True
+    off: tuple[str, ...] = ()
+    bell: bool = False
+
+    @classmethod
+    def of(cls, kept: Settings) -> "Habits":
+        """Those of config.toml. Raises SettingsError for a hint that there is not."""
+        for name in kept.hints_off:
+            if name not in NAMES:
+                expected = ", ".join(NAMES)
+                raise SettingsError(f"{settings_file()}: 'hints_off': expected some of {expected}")
+        return cls(kept.hints, kept.hints_off, kept.bell)
 
 
 class Beside:
@@ -72,9 +92,9 @@ class Beside:
             return
         self._looked = now
         found = self._driver.ask(seen).result()
-        words = hints.at(found) if found is not None else None
-        if found is not None and words is not None:
-            self.hint = Hint(found.epoch, words)
+        rule = hints.rule_at(found) if found is not None else None
+        if found is not None and rule is not None:
+            self.hint = Hint(rule.name, found.epoch, rule.words(found))
 
     # -- asked by a person, between two steps ------------------------------------------------------------
 

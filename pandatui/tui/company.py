@@ -25,6 +25,20 @@ def _numbers(numbers: Sequence[int]) -> str:
     return ", ".join(map(str, numbers))
 
 
+def ghost(s: Snapshot) -> CompanionLook | None:
+    """The ghost that a person asked for, without some nudges or without any."""
+    alone = companion(s, LEFT_ALONE)
+    return companion(s, GHOST) or (alone if alone is not None and alone.asked else None)
+
+
+def gone_words(s: Snapshot) -> str:
+    """What going back along the run has ended, as the end of a sentence."""
+    gone = [f"the {each.kind}" for each in s.companions if each.kind in (GHOST, TWIN_BAND)]
+    if not gone:
+        return ""
+    return f" · {' and '.join(gone)} {'are' if len(gone) > 1 or 'the twins' in gone else 'is'} gone"
+
+
 def nudge_names(numbers: Sequence[int]) -> str:
     """nudge 2, nudges 1–3, nudges 1, 3."""
     return f"nudge{'s' if len(numbers) > 1 else ''} {_numbers(numbers)}"
@@ -138,10 +152,7 @@ def best_left_alone(s: Snapshot) -> float | None:
 
 def ghost_words(s: Snapshot) -> str:
     """What the nudges have done that a ghost is without, as far as can be said; empty without one."""
-    look = companion(s, GHOST)
-    if look is None:
-        alone = companion(s, LEFT_ALONE)
-        look = alone if alone is not None and alone.asked else None
+    look = ghost(s)
     if look is None:
         return ""
     names = nudge_names(look.without)

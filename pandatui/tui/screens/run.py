@@ -14,12 +14,13 @@ from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
-from pandatui.training.events import EpochDone, Fact, Failed, Recorded
+from pandatui.training.events import JUMPS, EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
+from pandatui.tui.company import gone_words
 from pandatui.tui.face import Aside, Hand, Said, Space, face_of
 from pandatui.tui.inside.layers import LayersView
 from pandatui.tui.inside.predictions import PredictionsView
@@ -217,9 +218,13 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self.post_message(FactPushed(fact))
 
     def on_fact_pushed(self, message: FactPushed) -> None:
+        fact = message.fact
         paused = self._snapshot is not None and not self._snapshot.training
-        if (said := wording.answer(message.fact, paused)) is not None:
-            self.say(*said, event=message.fact.event.id if isinstance(message.fact, Recorded) else 0)
+        if (said := wording.answer(fact, paused)) is not None:
+            words, style = said
+            if isinstance(fact, Recorded) and fact.event.kind in JUMPS and self._snapshot is not None:
+                words += gone_words(self._snapshot)
+            self.say(words, style, event=fact.event.id if isinstance(fact, Recorded) else 0)
         else:
             self.look_again()
 

@@ -11,10 +11,12 @@ from textual.binding import BindingType
 from textual.message import Message
 
 from pandatui.training import Run
-from pandatui.training.companions import TWIN_BAND
+from pandatui.training.companions import LEFT_ALONE, TWIN_BAND
 from pandatui.training.events import (
     Command,
+    Diverged,
     Extend,
+    Finished,
     GoOn,
     Note,
     Nudge,
@@ -32,6 +34,7 @@ from pandatui.tui.face import Aside
 from pandatui.tui.foot import distance
 from pandatui.tui.knob_wording import notch_factor
 from pandatui.tui.live import Live
+from pandatui.tui.messages import FactPushed
 from pandatui.tui.pace import next_pace
 from pandatui.tui.racing import Racing
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, TwinsScreen, check_steps, knob_check
@@ -51,6 +54,13 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             super().__init__()
             self.step = step
 
+    class GhostWanted(Message):
+        """A person wants the run without these gestures as a session of its own."""
+
+        def __init__(self, without: frozenset[int]) -> None:
+            super().__init__()
+            self.without = without
+
     class BatchWanted(Message):
         """A person wants many trials raced, now or later."""
 
@@ -69,10 +79,16 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         ascii_only: bool = False,
         words: str = "",
         race: Callable[[], Racing | None] = lambda: None,
+        bell: bool = False,
     ) -> None:
-        """`race`: the one that goes on besides, on the same data, if there is one."""
+        """`race`: the one that goes on besides, on the same data, if there is one.
+
+        `bell`: whether the terminal's rings where it may be worth coming back to the screen.
+        """
         super().__init__(live, ascii_only=ascii_only, words=words)
         self._race = race
+        self._bell = bell
+        self._rung: tuple[str, int] = ("", 0)  # for what of the race, and for a flat cost at which epoch
         self._throttle = Throttle(time.monotonic)
 
     # -- knobs -------------------------------------------------------------------------------------------
@@ -176,6 +192,27 @@ class WatchScreen(RunScreen, inherit_bindings=False):
 
         self.app.push_screen(TwinsScreen(s.steps), take)
 
+    def action_keep_ghost(self) -> None:
+        s = self._snapshot
+        look = company.ghost(s) or company.companion(s, LEFT_ALONE) if s is not None else None
+        if look is None:
+            self.say("no ghost to keep: g makes one", "$warning")
+        else:
+            self.post_message(self.GhostWanted(frozenset(look.without)))
+
+    def turn_hints(self) -> None:
+        """Hints off until the next run, or on again."""
+        beside = self.live.beside
+        if beside.gives_hints:
+            beside.no_hints()
+        else:
+            beside.give_hints()
+        self.say("hints on" if beside.gives_hints else "no hints until the next run")
+
+    def on_fact_pushed(self, message: FactPushed) -> None:
+        if self._bell and isinstance(message.fact, Finished | Diverged):
+            self.app.bell()
+
     def _beside(self, ask: Callable[[Run], str]) -> None:
         """Have something done beside the run, between two steps, and say what it says."""
 
@@ -242,6 +279,12 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             view = racing.read()
             mark, better = race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
         hint = self.live.beside.hint
+        flat = hint.epoch if hint is not None and hint.rule == "flat" else 0
+        if (better, flat) != self._rung:
+            rings = (better and better != self._rung[0]) or (flat and flat != self._rung[1])
+            self._rung = better, flat
+            if rings and self._bell:
+                self.app.bell()
         lines = (("race", better), *company.news_of(s), ("hint", hint.words if hint is not None else ""))
         return Aside(mark, tuple((label, words) for label, words in lines if words))
 
