@@ -33,11 +33,13 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.words import cost, plural
 from pandatui.tui.beside import Habits
 from pandatui.tui.charset import terminal_has_utf8
+from pandatui.tui.comparing import Compared
 from pandatui.tui.live import Live, pace_for
-from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
+from pandatui.tui.messages import CompareWanted, GoOnWanted, RunNotReady, RunReady
 from pandatui.tui.racing import Racing
 from pandatui.tui.racing_app import RacingApp
 from pandatui.tui.record_wording import standing
+from pandatui.tui.screens.compare import CompareScreen
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
@@ -87,6 +89,7 @@ class PandaApp(RacingApp):
         self.live: Live | None = None
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
+        self._compared: list[Compared] = []  # what was picked to compare with, for the next time
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -261,6 +264,14 @@ class PandaApp(RacingApp):
 
     def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
         self.branch(message.step)
+
+    def on_compare_wanted(self, message: CompareWanted) -> None:
+        try:
+            screen = CompareScreen(self.store, message.session, self._compared, ascii_only=self.ascii_only)
+        except TimeoutError:
+            self.say("a long step: press 5 again")
+        else:
+            self.push_screen(screen)
 
     def on_go_on_wanted(self, message: GoOnWanted) -> None:
         if message.step is None:

@@ -38,15 +38,15 @@ class Mark:
 class Trace:
     """A dimmed extra line: an abandoned stretch, a ghost, another session.
 
-    `points`: its costs are dev points, to be drawn as such and not smoothed. `style` picks the line's dashes,
-    so that several are told apart without colour.
+    `points`: its costs are dev points, to be drawn as such and not smoothed. `sign`: a letter that stands on
+    the line here and there, so that several are told apart without colour.
     """
 
     name: str
     steps: np.ndarray  # (n,)
     costs: np.ndarray  # (n,)
     points: bool = False
-    style: int = 0
+    sign: str = ""
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -80,11 +80,13 @@ class Chart:
     abandoned: tuple[Trace, ...] = ()
     ghosts: tuple[Trace, ...] = ()
     band: Band | None = None
+    others: tuple[Trace, ...] = ()
     log_axis: bool = True
     smoothing: int = 0  # 0 is off, else the window of the average in text columns
     cursor: float | None = None  # the step under the cursor
     diverged_at: int | None = None
     x_label: str = "epoch"
+    names: tuple[str, str] = ("train", "dev")
     epoch_numbers: np.ndarray | None = None  # (e,) rising; for runs of more epochs than are worth passing on
 
 
@@ -156,7 +158,9 @@ def cost_text(cost: float) -> str:
 
 def readings(chart: Chart, step: float) -> tuple[tuple[str, str], ...]:
     """What the chart says at a step, as (label, value): the bucket at hand, the latest dev cost, the rate."""
-    read = [("step", f"{step:.0f}"), ("epoch", f"{epoch_at(chart, step):.1f}")]
+    read = [("step", f"{step:.0f}")]
+    if chart.x_label != "step":
+        read.append((chart.x_label, f"{epoch_at(chart, step):.1f}"))
     train = _bucket_at(chart.train, step)
     if train is not None:
         read.append(("train", cost_text(train)))
@@ -175,7 +179,7 @@ def reading_text(chart: Chart, step: float, width: int | None = None) -> str:
     Where that is wider than `width` the epoch goes first, then the rate, then the step.
     """
     read = list(readings(chart, step))
-    for dispensable in ("epoch", "α", "step", ""):
+    for dispensable in (chart.x_label, "α", "step", ""):
         line = " · ".join(f"{label} {value}" for label, value in read)
         if width is None or len(line) <= width:
             break

@@ -14,7 +14,7 @@ from pandatui.tui.company import band_of, traces_of
 
 SMOOTHING = (6, 15, 0)  # text columns that the average looks back on; `s` goes round
 _NICE_EPOCHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
-_ROOM = 1.25  # the axis ends this far beyond the present: there stand the curves' names
+ROOM = 1.25  # the axis ends this far beyond the present: there stand the curves' names
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,12 +30,12 @@ class Look:
 
 def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
     """The last step of the unzoomed axis: beyond the present, at a round epoch, so that it rarely moves."""
-    epochs = max(steps / max(1, steps_per_epoch), 1) * _ROOM
+    epochs = max(steps / max(1, steps_per_epoch), 1) * ROOM
     scale = 1
     while epochs > 100 * scale:
         scale *= 10
     nice = next(n * scale for n in _NICE_EPOCHS if n * scale >= epochs)
-    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * _ROOM
+    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * ROOM
     return min(float(steps_per_epoch * nice), whole)
 
 
@@ -80,7 +80,7 @@ def chart_of_session(session: Session, look: Look) -> Chart:
 
 def whole_of(session: Session) -> float:
     """The last step of the unzoomed axis of a record, which grows no more."""
-    return max(session.steps, 1) * _ROOM
+    return max(session.steps, 1) * ROOM
 
 
 def _chart(

@@ -17,7 +17,7 @@ from pandatui.tui import curves, labels
 from pandatui.tui.axes import LEAST_COST, column_of, columns_at, guessing_of, share_across, step_at
 from pandatui.tui.canvas import FAINT, FREE, LINE, Palette, levels, sparkline
 from pandatui.tui.chart import Chart, Curve, Mark, Trace, bounded, rate_at, reading_text, readings, view
-from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, dimmed, look_of, scene_of
+from pandatui.tui.scene import ABANDONED, DEV, GHOST, OTHER, TRAIN, Scene, dimmed, look_of, scene_of
 
 __all__ = [
     "Chart",
@@ -33,7 +33,8 @@ __all__ = [
     "step_at",
 ]
 
-_PLAIN_PENS = {ABANDONED: ",", GHOST: ",", TRAIN: "*", DEV: "-"}
+_PLAIN_PENS = {ABANDONED: ",", GHOST: ",", OTHER: "~", TRAIN: "*", DEV: "-"}
+_LETTERS = 12  # columns from letter to letter on a line
 _EVERY_SECOND = 0b10010101  # dots 1, 3, 5 and 8 of a braille cell
 _SGR = re.compile(r"\x1b\[([\d;]*)m")
 
@@ -106,6 +107,7 @@ def _draw(scene: Scene) -> None:
     _draw_curves(scene)
     _draw_ghost_points(scene)
     _draw_dev_points(scene)
+    _draw_letters(scene)
     _draw_leaving(scene)
     if not axes:
         return
@@ -201,6 +203,7 @@ def _draw_curves(scene: Scene) -> None:
     chart, frame, look, (across, up) = scene.chart, scene.frame, scene.look, scene.dots
     paths = []
     traces = [(ABANDONED, t) for t in chart.abandoned] + [(GHOST, t) for t in chart.ghosts]
+    traces += [(OTHER, t) for t in chart.others]
     for layer, trace in traces:
         paths.append((layer, curves.path(*dimmed(scene, trace), scene.scale, across, up)))
     shares, costs = curves.extremes(
@@ -220,6 +223,23 @@ def _thinned(character: str) -> str:
     """Every second dot of a braille cell, so that the train line is told from all others without colour."""
     dots = ord(character) & 0xFF
     return chr(0x2800 + (dots & _EVERY_SECOND or dots))
+
+
+def _draw_letters(scene: Scene) -> None:
+    """Along each of the other lines its letter, the letters of neighbours not above each other."""
+    count = len(scene.chart.others)
+    for i, trace in enumerate(scene.chart.others):
+        shares, costs = dimmed(scene, trace)
+        seen = np.flatnonzero((shares >= 0) & (shares <= 1) & np.isfinite(costs))
+        if not len(seen):
+            continue
+        columns = columns_at(shares[seen], scene.frame)
+        offset = 2 + i * _LETTERS // max(1, count)
+        wanted = np.arange(scene.frame.left + offset, columns[-1] + 1, _LETTERS)
+        at = seen[np.minimum(np.searchsorted(columns, wanted), len(seen) - 1)]
+        for point in np.unique(at[wanted >= columns[0]]).tolist():
+            column, row = int(columns_at(shares[[point]], scene.frame)[0]), scene.row(float(costs[point]))
+            scene.put(column, row, trace.sign, scene.look.letter)
 
 
 def _draw_ghost_points(scene: Scene) -> None:

@@ -10,7 +10,13 @@ from pandatui.tui.axes import Frame, Scale, column_of, cost_scale, frame_of, sha
 from pandatui.tui.canvas import LINE, Cells, Ink, Palette, blend
 from pandatui.tui.chart import Chart, Trace, bounded
 
-ABANDONED, GHOST, DEV, TRAIN = 1, 2, 3, 4  # layers, and plotext's colour numbers: the higher is drawn later
+ABANDONED, GHOST, OTHER, DEV, TRAIN = (
+    1,
+    2,
+    3,
+    4,
+    5,
+)  # layers, and plotext's colour numbers: the higher is drawn later
 
 
 @dataclass(frozen=True, slots=True)
@@ -27,6 +33,7 @@ class Look:
     accent: Ink
     error: Ink
     cursor: Ink
+    letter: Ink
     layers: dict[int, Ink]
 
     def pick(self, character: str, plain: str) -> str:
@@ -47,9 +54,11 @@ def look_of(palette: Palette, unicode: bool) -> Look:
         accent=Ink(palette.accent),
         error=Ink(palette.error, bold=True),
         cursor=Ink(palette.foreground, bold=True),
+        letter=Ink(palette.foreground, bold=True),
         layers={
             ABANDONED: Ink(blend(muted, background, 0.8)),
             GHOST: Ink(palette.ghost),
+            OTHER: Ink(blend(palette.foreground, background, 0.75)),
             TRAIN: Ink(palette.train, bold=True),
             DEV: Ink(palette.dev),
         },
@@ -103,7 +112,7 @@ def _line_of(chart: Chart, trace: Trace, columns: int) -> tuple[np.ndarray, np.n
 
 def _beside(chart: Chart, columns: int) -> np.ndarray:
     """The costs in view of what is drawn beside the run and must be within the range, too."""
-    lines = [_line_of(chart, trace, columns) for trace in chart.ghosts]
+    lines = [_line_of(chart, trace, columns) for trace in (*chart.ghosts, *chart.others)]
     if (band := chart.band) is not None:
         shares = share_across(chart, bounded(band.steps))
         lines += [(shares, band.low), (shares, band.high)]

@@ -10,14 +10,14 @@ from pandatui.training.events import GoOn, Pause, gestures
 from pandatui.training.words import number
 from pandatui.tui.charting import Look, whole_of
 from pandatui.tui.live import Replaying
-from pandatui.tui.messages import GoOnWanted
+from pandatui.tui.messages import CompareWanted, GoOnWanted
 from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import PACE, shared_keys
 
 _SHARED = {
     "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
-    "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
+    "view-compare", "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
 }  # fmt: skip
 
 
@@ -101,6 +101,10 @@ the arrow keys move along the curve, with `shift` from nudge to nudge; a click g
 
         self._player.send(Pause())
         self.app.push_screen(ConfirmScreen(f"Train on from step {step:,}, as a session of its own?"), take)
+
+    def action_compare(self) -> None:
+        session = self._player.session
+        self.post_message(CompareWanted(lambda: session))
 
     def action_close(self) -> None:
         if not self.close_help() and len(self.app.screen_stack) > 2:

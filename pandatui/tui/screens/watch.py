@@ -10,6 +10,8 @@ from typing import Any, ClassVar
 from textual.binding import BindingType
 from textual.message import Message
 
+from pandatui.sessions import Session
+from pandatui.sessions.record import record
 from pandatui.training import Run
 from pandatui.training.companions import LEFT_ALONE, TWIN_BAND
 from pandatui.training.events import (
@@ -34,7 +36,7 @@ from pandatui.tui.face import Aside
 from pandatui.tui.foot import distance
 from pandatui.tui.knob_wording import notch_factor
 from pandatui.tui.live import Live
-from pandatui.tui.messages import FactPushed
+from pandatui.tui.messages import CompareWanted, FactPushed
 from pandatui.tui.pace import next_pace
 from pandatui.tui.racing import Racing
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, TwinsScreen, check_steps, knob_check
@@ -270,6 +272,14 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             return
         driver.set_pace(pace)
         self.say("as fast as it goes" if pace is None else f"{wording.pace_of(pace)} a second", "")
+
+    def action_compare(self) -> None:
+        driver, identity = self.live.driver, self.live.recorder.identity
+
+        def now() -> Session:
+            return driver.ask(lambda run: record(run, identity, driver.seconds, None)).result(0.5)
+
+        self.post_message(CompareWanted(now))
 
     # -- races -------------------------------------------------------------------------------------------
 

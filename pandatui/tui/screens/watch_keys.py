@@ -102,6 +102,7 @@ WATCH_KEYS = [
         VIEWS,
         "view-predictions",
     ),
+    _key("5", "compare", "view: compare", "Other sessions, branches, what was undone", VIEWS, "view-compare"),
     _key("tab", "turn(1)", "next layer", "In view 3", VIEWS, "turn"),
     _key("c", "queue_batch", "queue a batch", "A race around these settings, now or later", APP, "batch"),
     _key("C", "app.race", "the race", "Every trial at once; this session goes on", APP, "race"),
