@@ -111,13 +111,13 @@ class Beside:
         last = frozenset({standing[-1]})
         if len(standing) > 1 and (GHOST not in companions or companions.without(GHOST) != last):
             companions.ghost(run, last)
-            return f"ghost: the run without {nudge_names([standing[-1]])} · g again: without any"
+            return f"ghost: the run without {nudge_names([standing[-1]])} · g again: without any · k keeps it"
         companions.end(GHOST)
         if LEFT_ALONE in companions:
             companions.ask(LEFT_ALONE)
         else:
             companions.ghost(run, None)
-        return f"ghost: the run left alone, without {nudge_names(standing)} · g again: none"
+        return f"ghost: the run left alone, without {nudge_names(standing)} · g again: none · k keeps it"
 
     def begin_twins(self, run: Run, *, from_start: bool) -> str:
         self._driver.companions.twins(run, from_start=from_start)

@@ -19,7 +19,7 @@ _FIRST = (
 )  # fmt: skip
 _HEADS = {"learning_rate": "α", "momentum": "β", "l2": "λ", "second_moment": "β2", "batch_size": "batch",
           "batch_norm": "BN", "split_seed": "split"}  # fmt: skip
-_MOST_NUDGES = 24  # columns that the nudges have at the least
+_NUDGES = 28  # columns that they have at the least
 _GAP = "  "
 
 
@@ -49,24 +49,25 @@ def setting(name: str, value: Any) -> str:
 
 
 def nudges_words(each: Compared, room: int) -> str:
-    """α 0.1 at 96, α 0.316 at 191, … 3 more."""
-    found = each.nudges
+    """α 0.1 at 96, α 0.316 at 191, 3 more."""
     words: list[str] = []
-    for i, g in enumerate(found):
+    for g in each.nudges:
         knob = KNOBS[g.knob]
-        said = f"{knob.symbol or knob.label} {knob_value(g.knob, g.after)} at {g.first_step:,}"
-        left = len(found) - i - 1
-        rest = f", … {left} more" if left else ""
-        if i and cell_len(", ".join([*words, said]) + rest) > room:
-            return f"{', '.join(words)}, … {left + 1} more"
-        words.append(said)
-    return ", ".join(words) or "none"
+        words.append(f"{knob.symbol or knob.label} {knob_value(g.knob, g.after)} at {g.first_step:,}")
+    for shown in range(len(words), 0, -1):
+        rest = [f"{len(words) - shown} more"] if shown < len(words) else []
+        if cell_len(said := ", ".join([*words[:shown], *rest])) <= room:
+            return said
+    return f"{len(words)} nudges" if words else "none"
 
 
 def table(
     first: Compared, others: Sequence[Compared], place: float, way: str, width: int, *, train: bool, here: str
-) -> list[Content]:
-    """Head and rows; `place` is where the costs are read, `here` what to call it."""
+) -> tuple[list[Content], int]:
+    """Head and rows, and how many settings that differ had no room.
+
+    `place` is where the costs are read, `here` what to call it.
+    """
     all_of = (first, *others)
     signs = ["●", *(sign_of(i) for i in range(len(others)))]
     columns = [("", signs), ("", [each.name for each in all_of])]
@@ -77,24 +78,23 @@ def table(
         columns.append(
             ("data", [each.data + ("" if each.sha256 == first.sha256 else " ≠") for each in all_of])
         )
+    room = width - sum(map(_width, columns))
+    counts = ("nudges", [str(len(each.nudges) or "") for each in all_of])
+    for_nudges = _NUDGES if width >= 100 else _width(counts)
     told = [
-        (_HEADS.get(n, n.replace("_", " ")), [setting(n, each.config.get(n)) for each in all_of])
-        for n in differing(all_of)
+        (_HEADS.get(name, name.replace("_", " ")), [setting(name, each.config.get(name)) for each in all_of])
+        for name in differing(all_of)
     ]
-    room = width - sum(_width(column) for column in columns) - (_MOST_NUDGES if width >= 80 else 0)
-    left = 0
-    for column in told:
-        if left or _width(column) > room:
-            left += 1
-            continue
-        columns.append(column)
-        room -= _width(column)
-    if width >= 80:
-        room += _MOST_NUDGES - 2 - (len(f"+{left} more") + 2 if left else 0)
+    fit = 0
+    while fit < len(told) and _width(told[fit]) <= room - for_nudges:
+        room -= _width(told[fit])
+        fit += 1
+    columns += told[:fit]
+    if width >= 100:
         columns.append(("nudges", [nudges_words(each, room) for each in all_of]))
-    if left:
-        columns.append((f"+{left} more", [""] * len(all_of)))
-    return _rows(columns, train)
+    elif room >= for_nudges:
+        columns.append(counts)
+    return _rows(columns, train), len(told) - fit
 
 
 def _width(column: tuple[str, list[str]]) -> int:

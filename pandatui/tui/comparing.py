@@ -21,6 +21,7 @@ from pandatui.tui.charting import ROOM, Look, mark_of
 
 STEP, EPOCH, TIME = "step", "epoch", "running time"
 WAYS = (EPOCH, STEP, TIME)  # of aligning; a key goes round
+_PIECES = 200
 SIGNS = "ABCDEFGH"  # of the others, on the plot and in the table
 
 
@@ -50,8 +51,8 @@ class Compared:
         if left is not None:
             name, there = f"{name}, {undone_words(r, left)}", None
         return cls(
-            key, name, session.config, plain(session.data.name, 20), session.data.sha256, session.steps, there,
-            r, seconds, steps, left,
+            key, name, session.config, plain(session.data.name, 20), session.data.sha256, session.steps,
+            there, r, seconds, steps, left,
         )  # fmt: skip
 
     @property
@@ -110,7 +111,7 @@ class Compared:
         return numbers[known], steps[known], 1 / beyond
 
     def at(self, place: float, way: str, *, train: bool) -> float | None:
-        """Its cost at a place: the dev cost that it had then, or the train cost nearest; None off its curve."""
+        """Its cost at a place: the dev cost that it had then, or the nearest train cost; None beyond it."""
         step = float(self.step_of(np.array(place), way))
         steps, costs = self.train() if train else self.dev()
         known = np.isfinite(costs)
@@ -140,6 +141,18 @@ def sign_of(place: int) -> str:
     return SIGNS[place % len(SIGNS)]
 
 
+def _averaged(steps: Floats, costs: Floats, window: tuple[float, float]) -> tuple[Floats, Floats]:
+    """What is in view as means of at most 200 equal pieces, so that all lines are as smooth."""
+    inside = (steps >= window[0]) & (steps <= window[1])
+    steps, costs = steps[inside], costs[inside]
+    if len(steps) <= _PIECES:
+        return steps, costs
+    starts = np.arange(0, len(steps), -(-len(steps) // _PIECES))
+    sizes = np.diff(np.append(starts, len(steps)))
+    with np.errstate(all="ignore"):  # costs may be huge
+        return np.add.reduceat(steps, starts) / sizes, np.add.reduceat(costs, starts) / sizes
+
+
 def end_of(first: Compared, others: Sequence[Compared], way: str) -> float:
     """The last step of the unzoomed axis."""
     ends = [first.step_of(each.place(np.array(each.end), way), way) for each in others]
@@ -150,17 +163,20 @@ def chart_of_all(first: Compared, others: Sequence[Compared], way: str, look: Lo
     """All of them: dev costs, or train costs smoothed. The first is the one that is watched."""
     r, none = first.recording, np.empty(0)
     window = look.window or (0.0, end_of(first, others, way))
+    steps, costs = _averaged(r.steps, r.mean, window)
+    own = Curve(steps, costs, costs, costs) if train else Curve(none, none, none, none)
     traces = []
     for i, each in enumerate(others):
         steps, costs = each.train() if train else each.dev()
         there = first.step_of(each.place(steps, way), way) if len(steps) else steps
-        name = f"{sign_of(i)} {each.name}"
+        there, costs = _averaged(there, costs, window) if train else (there, costs)
+        name = f"{sign_of(i)} {each.name if each.left is None else 'undone'}"
         traces.append(Trace(name, there, costs, points=not train, sign=sign_of(i)))
     numbers, ends, length = first.axis(way)
     return Chart(
         first=window[0],
         last=window[1],
-        train=Curve(r.steps, r.mean, r.mean, r.mean) if train else Curve(none, none, none, none),
+        train=own,
         dev_steps=none if train else r.dev_steps,
         dev_costs=none if train else r.dev_costs,
         guessing=r.guessing,

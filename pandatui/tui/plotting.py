@@ -98,10 +98,10 @@ def _draw(scene: Scene) -> None:
         labels.draw_axes(scene)
         _draw_guessing(scene)
         _draw_rate(scene)
-    if scene.chart.band is None:
+    if chart.band is not None:
+        _draw_seeds(scene)  # in place of the other: two shades would not be told apart
+    elif not chart.others:
         _draw_band(scene)
-    else:
-        _draw_seeds(scene)  # in its place: two shades would not be told apart
     if axes:
         labels.draw_mark_lines(scene)
     _draw_curves(scene)
@@ -172,7 +172,7 @@ def _draw_band(scene: Scene) -> None:
 
 
 def _draw_seeds(scene: Scene) -> None:
-    """Where several runs lie: shade within one deviation of their mean, a lighter one from least to greatest."""
+    """Where several runs lie: a shade within a deviation of their mean, a lighter from least to greatest."""
     band, frame, look = scene.chart.band, scene.frame, scene.look
     if band is None or not len(band.steps):
         return

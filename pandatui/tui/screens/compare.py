@@ -13,6 +13,7 @@ from textual.timer import Timer
 
 from pandatui.plain import plain
 from pandatui.sessions import Session, Store
+from pandatui.training.words import plural
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import Look
 from pandatui.tui.compare_wording import table
@@ -43,9 +44,9 @@ class CompareScreen(LookingScreen, inherit_bindings=False):
     HELP = """
 # Comparing runs
 
-The coloured curve is the present run; each other has a letter, on its line and in the table. `enter` picks which.
-`tab` aligns them by epoch, by step or by running time, `v` shows dev or train costs, the arrow keys read all of
-them at once. The table has the settings that are not the same in all, and the nudges.
+The coloured curve is the present run; each other has a letter, on its line and in the table. `enter` picks
+them. `tab` aligns them by epoch, by step or by running time, `v` shows dev or train costs, the arrow keys
+read all of them at once. The table has the settings that are not the same in all, and the nudges.
 """
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding(
@@ -89,7 +90,6 @@ them at once. The table has the settings that are not the same in all, and the n
         if not self.query("#foot"):
             return  # the app is leaving already: nothing was composed
         self.set_class(self._ascii, "-ascii")
-        self.query_one("#table").border_title = "what differs"
         self._timer = self.set_interval(AGAIN, self._tick)
         self.call_after_refresh(self.look_again)
         if not self._picked:
@@ -143,12 +143,14 @@ them at once. The table has the settings that are not the same in all, and the n
         if self._look.cursor is None:
             at = "now"
         else:
-            at = f"{place:,.0f} s" if way == TIME else f"{way} {place:,.{way == EPOCH:d}f}"
-        lines = table(
+            at = f"at {place:,.1f} s" if way == TIME else f"at {way} {place:,.{way == EPOCH:d}f}"
+        lines, left = table(
             first, self._picked, place, way, max(20, self.query_one("#table").content_size.width),
             train=self._train, here=at,
         )  # fmt: skip
-        self.query_one("#table", Lines).show(lines)
+        panel = self.query_one("#table", Lines)
+        panel.border_title = "what differs" + (f" · {plural(left, 'setting')} more" if left else "")
+        panel.show(lines)
         keys = [
             ("enter", "pick runs"),
             ("tab", f"align by {self._next_way}"),

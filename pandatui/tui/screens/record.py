@@ -30,8 +30,8 @@ from pandatui.tui.widgets.lines import Lines
 
 FOLLOW = 1.0  # seconds between looks at a session that another process trains
 _SHARED = {
-    "left", "right", "nudge-left", "nudge-right", "home", "end",
-    "view-compare", "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "new", "sessions", "close", "quit",
+    "left", "right", "nudge-left", "nudge-right", "home", "end", "view-compare",
+    "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "new", "sessions", "close", "quit",
 }  # fmt: skip
 
 

@@ -16,8 +16,8 @@ from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import PACE, shared_keys
 
 _SHARED = {
-    "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
-    "view-compare", "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
+    "branch", "left", "right", "nudge-left", "nudge-right", "home", "end", "view-compare",
+    "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
 }  # fmt: skip
 
 
