@@ -34,6 +34,7 @@ ROWS = 8192
 MEMBERS = 16
 RATES = {"adam": 0.001, "momentum": 0.1}
 Steps = Callable[[], object]
+Clock = Callable[[], float]
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,25 +168,27 @@ def pytorch(case: Case, optimizer: str, fused: bool) -> Steps:
 # -- measuring -----------------------------------------------------------------------------------------------
 
 
-def rate_of(step: Steps, seconds: float) -> float:
+def rate_of(step: Steps, seconds: float, clock: Clock = time.perf_counter) -> float:
     """Steps a second, counted over at least `seconds`."""
     count, batch = 0, 1
-    start = now = time.perf_counter()
+    start = now = clock()
     while now - start < seconds:
         for _ in range(batch):
             step()
         count += batch
-        now = time.perf_counter()
+        now = clock()
         batch = max(1, int(count / (now - start) * seconds / 10))
     return count / (now - start)
 
 
-def in_turn(contenders: dict[str, Steps], repeats: int, seconds: float) -> dict[str, list[float]]:
+def in_turn(
+    contenders: dict[str, Steps], repeats: int, seconds: float, clock: Clock = time.perf_counter
+) -> dict[str, list[float]]:
     """Rates of each, taken in turn, after a round that warms up."""
     rates: dict[str, list[float]] = {name: [] for name in contenders}
     for repeat in range(repeats + 1):
         for name, step in contenders.items():
-            rate = rate_of(step, seconds)
+            rate = rate_of(step, seconds, clock)
             if repeat:
                 rates[name].append(rate)
     return rates

@@ -18,7 +18,7 @@ from pandatui.sessions import Session, Store
 from pandatui.sessions.export import as_csv, as_npz, as_schedule, step_of
 from pandatui.sessions.inputs import load_inputs
 from pandatui.sessions.replay import UNKNOWN, RerunError, rerun
-from pandatui.sessions.store import read, write_whole
+from pandatui.sessions.store import look, write_whole
 from pandatui.training import ConfigError, Run
 
 
@@ -38,7 +38,9 @@ def export_session(
         return 0
     if at != "last" or data is not None or accept_edited:
         raise click.UsageError("expected --at, --data and --accept-edited with --format npz alone")
-    session, whole = read(path)
+    found = look(path)  # with what its journal has ahead of the file
+    session, whole = found.session, not found.edited
+    assert session is not None
     if form == "csv":
         text = as_csv(session)
     elif form == "json":

@@ -212,12 +212,12 @@ def progress_line(snapshot: Snapshot) -> str:
     return " · ".join(parts)
 
 
-def bar(snapshot: Snapshot) -> str:
+def bar(snapshot: Snapshot, width: int = 24) -> str:
     """The same behind a bar."""
-    return bar_line(snapshot.place / max(1, snapshot.target_epochs), progress_line(snapshot))
+    return bar_line(snapshot.place / max(1, snapshot.target_epochs), progress_line(snapshot), width)
 
 
-def bar_line(part: float, text: str, width: int = 24) -> str:
+def bar_line(part: float, text: str, width: int) -> str:
     """A bar of which a part, 0 … 1, is full, and a text; cut to the terminal's width."""
     filled = int(width * min(1.0, part))
     utf8 = (sys.stderr.encoding or "").lower().replace("-", "") == "utf8"

@@ -14,7 +14,9 @@ import pytest
 
 from pandatui import cli
 from pandatui.sessions.checkpoints import Checkpoints, kept_by
+from pandatui.sessions.journal import Journal
 from pandatui.sessions.recorder import Identity, record
+from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.replay import rerun
 from pandatui.sessions.schema import Parent, encode, integrity_of
 from pandatui.sessions.store import Store, read
@@ -397,6 +399,18 @@ def test_a_device_is_written_to_and_not_replaced(pandatui_, kept, tmp_path):
     assert pandatui_("export", "--format", "csv", "-o", "link")[0] == 0
     assert (tmp_path / "link").is_symlink()
     assert pandatui_("export", "--format", "csv", "-o", tmp_path)[0] == 2
+
+
+def test_of_a_crashed_session_what_only_its_journal_has_is_handed_on_too(pandatui_, kept, folder):
+    session = kept(edit=lambda s: setattr(s, "status", "running"))
+    path = folder / "brave-otter.json"
+    journal = Journal.create(journal_path(path), session.id)
+    journal.append([{"kind": "costs", "from": session.steps, "costs": [0.125], "seconds": 9.0}], sync=True)
+    journal.append([{"kind": "events", "events": [], "steps": session.steps + 1}], sync=True)
+    journal.close(remove=False)
+    rows = pandatui_("export", "--format", "csv")[1].splitlines()
+    assert rows[-1].startswith(f"{session.steps + 1},0.125,")
+    assert json.loads(pandatui_("export", "--format", "json")[1])["steps"] == session.steps + 1
 
 
 def test_export_as_json_has_the_curves(pandatui_, kept):

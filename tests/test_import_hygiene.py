@@ -58,7 +58,7 @@ def test_a_floor_loads_nothing_from_above_and_no_more_from_outside(module, allow
         assert ours(modules, floor) == []
 
 
-@pytest.mark.parametrize("args", [("--version",), ("--help",), ("train", "--help")])
+@pytest.mark.parametrize("args", [("--version",), ("--help",), ("train", "--help"), ("batch", "--help")])
 def test_help_and_version_are_instant(args):
     modules = loaded_by("from pandatui.cli import main; main()", *args)
     assert "click" in modules

@@ -17,6 +17,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import suppress
 from typing import BinaryIO, cast
 
+from pandatui.plain import plain
 from pandatui.search.cohort import Outcome, Slice, Train
 from pandatui.search.worker import receive, send
 
@@ -192,4 +193,4 @@ class _Worker:
         if code < 0:
             return f"worker ended by signal {-code}"
         last = next((line for line in reversed(said) if line.strip()), "it said nothing")
-        return f"worker ended with status {code}: {last.strip()}"
+        return f"worker ended with status {code}: {plain(last.strip())}"

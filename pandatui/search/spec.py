@@ -18,7 +18,7 @@ from pandatui.training.setup import RunOptions
 OBJECTIVES = ("dev_cost", "best_dev_cost", "dev_accuracy")
 SAMPLING = ("random", "grid", "neighbours")
 STANDARDISE = ("auto", "column", "overall", "none")
-MAX_TRIALS = 100_000
+MAX_TRIALS = 20_000  # a study of more has no room in its file
 MAX_ROUNDS = 100
 MAX_SEEDS = 100
 

@@ -90,7 +90,7 @@ class Round:
 
 
 class Study:
-    """The rounds and trials of one spec; `base` is the config that they share but for what the space varies."""
+    """The rounds and trials of one spec; `base` is the config that they share but for what is varied."""
 
     def __init__(
         self, spec: Spec, base: RunConfig, space: Space, points: Sequence[dict[str, Value]] = ()

@@ -12,6 +12,7 @@ from msgspec import Meta, Struct
 
 from pandatui.sessions.records import JournalError, Record
 from pandatui.sessions.schema import (
+    Blocks,
     Count,
     EventRecord,
     Number,
@@ -139,7 +140,7 @@ class _Path:
         self._whole = curves.train.blocks is None
         self._costs = list(curves.train.first if self._whole else curves.train.last)
         self._origin = session.steps - len(self._costs)
-        self._steps = session.steps
+        self._steps = self._stands = session.steps  # up to `_stands` what the file has still holds
         dev = (curves.dev_step, curves.dev_cost, curves.dev_accuracy)
         self._dev_whole = curves.dev_cost.blocks is None
         columns = [values.first if self._dev_whole else values.last for values in dev]
@@ -184,6 +185,7 @@ class _Path:
         """Costs up to `steps` and no more; where some are missing in between they are not known."""
         if steps < self._origin:
             self._costs, self._origin = [], steps
+            self._stands = min(self._stands, steps)
         have = steps - self._origin
         if have - len(self._costs) > _MAX_GAP:
             raise JournalError(f"journal: costs behind step {steps:,} have no place")
@@ -216,7 +218,7 @@ class _Path:
             result.costs_sha256 = history.costs_sha256() if len(costs) == self._steps else UNKNOWN
             curves.train = Values(costs)
         else:
-            curves.train = msgspec.structs.replace(curves.train, last=costs)
+            curves.train = _cut_to(curves.train, self._stands, costs)
         if self._dev_whole:
             for step, cost, accuracy in self._dev:
                 history.add_dev(step, from_number(cost), from_number(accuracy))
@@ -229,8 +231,21 @@ class _Path:
         """As the run would say: a divergence that stands is always the last that happened to it."""
         if any(e.kind == "diverged" and e.undone_by is None for e in new.events):
             return "diverged"
-        target = new.config["epochs"]
-        for event in new.events:
-            if event.kind == "extend" and event.undone_by is None and event.epochs is not None:
-                target = event.epochs
-        return "finished" if new.epochs >= target else "running"
+        return "finished" if new.epochs >= total_of(new) else "running"
+
+
+def total_of(session: Session) -> int:
+    """The epochs that a session is to train in all, extensions that stand included."""
+    extended = [e.epochs for e in session.events if e.kind == "extend" and e.undone_by is None]
+    return next((epochs for epochs in reversed(extended) if epochs is not None), session.config["epochs"])
+
+
+def _cut_to(values: Values, steps: int, last: list[Number]) -> Values:
+    """The first values and the blocks up to a step, and the last ones behind them."""
+    blocks = values.blocks
+    if blocks is not None:
+        n = steps // blocks.size
+        blocks = Blocks(
+            blocks.size, min=blocks.min[:n], mean=blocks.mean[:n], max=blocks.max[:n], h=blocks.h[:n]
+        )
+    return Values(first=values.first[:steps], last=last, blocks=blocks)

@@ -193,24 +193,31 @@ class Recorder:
         try:
             if not journal.in_place():
                 self._replace(journal)
-            elif not os.access(self._store.folder, os.W_OK):
+                return
+            if not os.access(self._store.folder, os.W_OK):
                 raise OSError(errno.EROFS, "the folder is read-only")
             journal.sync()
         except OSError as error:
             self._not_saved = f"not saved: {error.strerror or error}"
 
     def _replace(self, journal: Journal) -> None:
-        """The folder went away, or the journal in it: a new one, and its past into the file at once."""
+        """The folder went away, or the journal in it: its past into the file, and then a new one."""
         self._store.prepare()
+
+        def look(run: Run) -> tuple[Session, Ledger]:
+            return self._record(run, None), Ledger(run)
+
+        session, ledger = self._driver.ask(look).result()
+        self._write(session)
+        if self._not_saved:  # what the old journal had is nowhere else yet: at the next tick again
+            return
         new = Journal.create(journal_path(self._store.path(self.identity.name)), self.identity.id)
 
         def exchange(run: Run) -> None:
-            self._journal = new
-            self._ledger.reset(run)
+            self._journal, self._ledger = new, ledger
 
         self._driver.ask(exchange).result()
         journal.close(remove=False)
-        self._save()
 
     def _save(self) -> None:
         """Write the file, and drop what it has from a journal that has grown long."""

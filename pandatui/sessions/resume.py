@@ -9,7 +9,7 @@ from pathlib import Path
 
 from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.journal import Journal
-from pandatui.sessions.ledger import UNKNOWN
+from pandatui.sessions.ledger import UNKNOWN, total_of
 from pandatui.sessions.record import Identity
 from pandatui.sessions.recorder import Recorder
 from pandatui.sessions.recovery import checked, journal_path, with_journal
@@ -86,6 +86,12 @@ def resume(
         journal.close(remove=False)
         raise
     return Resumed(driver, recorder, session, tuple(notes))
+
+
+def _check_total(session: Session, epochs: int | None) -> None:
+    """A new total is beyond the present one. Raises SessionError."""
+    if epochs is not None and epochs < (total := total_of(session)):
+        raise SessionError(f"epochs {epochs}: expected at least {total:,}, what it is to train already")
 
 
 def _extend(run: Run, epochs: int, session: Session) -> None:

@@ -160,7 +160,11 @@ class Run(Trainer):
             case Rewind(steps):
                 if not 0 <= steps < self.steps:
                     return [Refused(command, f"expected a step from 0 to {self.steps - 1:,}")]
-                return [self._rewind(steps, seconds)]
+                diverged = self.status == "diverged"
+                facts: list[Fact] = [self._rewind(steps, seconds)]
+                if diverged:  # else it would do so again before anybody has turned a knob
+                    facts += self.apply(Pause(), seconds)
+                return facts
             case Rescue():
                 if self.status != "diverged":
                     return [Refused(command, "the run has not diverged")]

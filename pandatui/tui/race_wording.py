@@ -21,7 +21,7 @@ _BAR = 12  # cells of the longest bar
 
 def state_words(view: RaceView) -> tuple[str, str]:
     """The race's state as a sign with a word, and the style that goes with it."""
-    if view.clock.problem:
+    if view.clock.problem and not view.clock.live:
         return "✖ stopped", "bold $error"
     if view.over:
         return "● done", "bold $success"
@@ -98,7 +98,7 @@ def entry_words(entry: Entry, knobs: Sequence[str]) -> str:
 def mark(view: RaceView) -> str:
     """race 31/48: what the head of another screen says of it."""
     if view.clock.problem:
-        return "race stopped"
+        return "race not saved" if view.clock.live else "race stopped"
     words = f"race {view.ended:,}/{view.total:,}"
     return f"{words} paused" if view.clock.held and not view.over else f"{words} done" if view.over else words
 

@@ -97,26 +97,27 @@ def status_line(s: Snapshot, about: About, width: int, problem: str = "", mark: 
     right = [(sign, style), (f" · {place}" if width >= 60 else f" {place}", "")]
     if width >= 100:
         right += [(f" · {words}", MUTED) for words in (pace_words(s), duration(s.seconds)) if words]
-    elif width >= 70 and s.pace is not None and s.training:
+    elif width >= 70 and s.pace is not None and s.training and not mark:
         right.append((f" · {pace_of(s.pace)}", MUTED))
     if width < 100 and not math.isnan(s.dev_cost):
         right.append((f" · dev {cost(s.dev_cost)}", "$secondary"))
     if problem:  # more important than what is known anyway
         left, right = [(f" {about.name}", "")] if width >= 60 else [], right[:2] if width >= 60 else []
         right.append((f" · {plain(problem, 60)}" if right else plain(problem, 60), "bold $error"))
-    least = 2
+    kept = 2
     if mark and width >= 60 and not problem:
-        right.insert(2, (f" · {mark}", "bold $secondary"))
-        least = 3
+        right.insert(kept, (f" · {mark}", "bold $secondary"))
+        kept += 1
 
     def used() -> int:
         return sum(cell_len(text) for text, _ in (*left, *right)) + 1
 
-    while (width >= 100 or mark) and not problem and used() >= width and len(right) > least:
-        right.pop()  # how long it ran, then its pace: whole or not at all
-    while width >= 100 and used() >= width and len(details) > 2:  # the optimizer, then the network
-        details.pop()
-        left = [*left[:2], (" · ".join(details), "")]
+    while width >= 100 and used() >= width and max(len(right) - kept, len(details) - 2) > 0:  # whole or not
+        if len(right) > kept:  # how long it ran, then its pace
+            right.pop()
+        else:  # the optimizer, then the network
+            details.pop()
+            left = [*left[:2], (" · ".join(details), "")]
     gap = " " * max(1, width - used()) if left else " "
     return Content.assemble(*left, (gap, ""), *right)
 

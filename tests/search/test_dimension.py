@@ -69,7 +69,7 @@ def dimensions(draw):
 def test_there_and_back_is_the_same_place(dimension, unit):
     value = dimension.value(unit)
     assert dimension.contains(value)
-    assert dimension.unit(value) == pytest.approx(unit, abs=1e-7)
+    assert dimension.unit(value) == pytest.approx(unit, abs=2e-5)  # values snap to short numbers
     assert value == float(f"{value:.12g}")
 
 

@@ -89,7 +89,7 @@ def test_trials_are_spread_evenly_and_the_earlier_rounds_get_the_rest(trials, ro
     assert Spec(trials=trials, rounds=rounds).round_sizes() == sizes
 
 
-@given(st.integers(1, 100), st.integers(1, 100_000))
+@given(st.integers(1, 100), st.integers(1, 20_000))
 def test_round_sizes_add_up_and_differ_by_at_most_one(rounds, trials):
     if trials < rounds:
         with pytest.raises(SpecError, match=f"trials {trials}: expected at least one a round"):
@@ -145,7 +145,7 @@ def test_round_sizes_add_up_and_differ_by_at_most_one(rounds, trials):
         ({"rounds": None}, "rounds None: expected a whole number"),
         ({"rounds": True}, "rounds True: expected a whole number"),
         ({"rounds": 101, "trials": 200}, "rounds 101: expected a whole number from 1 to 100"),
-        ({"trials": 2}, "trials 2: expected at least one a round, a whole number from 3 to 100,000"),
+        ({"trials": 2}, "trials 2: expected at least one a round, a whole number from 3 to 20,000"),
         ({"trials": 100_001}, "trials 100001: expected"),
         ({"keep": 0}, "keep 0: expected a part above 0, at most 1"),
         ({"keep": 1.1}, "keep 1.1: expected"),

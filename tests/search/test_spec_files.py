@@ -46,7 +46,7 @@ specs = st.builds(
     run=runs,
     space=st.sampled_from(["default", "wide", SPACE]),
     rounds=st.integers(1, 9),
-    trials=st.integers(9, 100_000),
+    trials=st.integers(9, 20_000),
     keep=st.floats(0, 1, exclude_min=True),
     seed=st.integers(0, 2**62),
     objective=st.sampled_from(["dev_cost", "best_dev_cost", "dev_accuracy"]),

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import pytest
 
+from pandatui.sessions.export import train_rows
 from pandatui.sessions.ledger import Ledger, merged
 from pandatui.sessions.record import Identity, record
 from pandatui.sessions.schema import decode, encode, from_number
@@ -150,3 +151,21 @@ def test_of_a_long_run_the_last_costs_are_those_of_its_last_steps(new_run, monke
     assert len(last) >= 500
     assert last == run.history.train.last(len(last)).tolist()
     assert from_number(found.result.train_cost) == last[-1]
+
+
+def test_of_a_long_run_that_went_far_back_nothing_is_shown_of_what_was_left(new_run, monkeypatch):
+    monkeypatch.setattr(History, "FULL_TRAIN", 4096)
+    monkeypatch.setattr(History, "END_TRAIN", 512)
+    run = new_run(epochs=10_000)
+    go(run, 5200)
+    file, ledger = saved(run), Ledger(run)
+    run.apply(Rewind(300))
+    journal = ledger.news(run, 1.0)
+    ledger.reset(run)
+    run.apply(Nudge("learning_rate", to=0.3))
+    go(run, 1400)
+    journal += ledger.news(run, 1.0)
+    found = decode(encode(merged(file, tuple(journal))))[0]
+    rows = train_rows(found)
+    assert rows[:, 0].tolist() == list(range(1, 1401))
+    assert rows[:, 1].tolist() == run.history.train.part(0, 1400).tolist()

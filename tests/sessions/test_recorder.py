@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import shutil
 import threading
 import time
 from pathlib import Path
@@ -263,6 +264,26 @@ def test_a_journal_that_is_taken_away_is_made_again(recording, monkeypatch):
     until(lambda: holder(journal) is not None)
     steps = driver.ask(lambda run: run.steps).result(LONG)
     until(lambda: look(Path(recorder.path)).session.steps > steps)
+
+
+def test_a_folder_taken_away_and_no_room_to_write_it_again_loses_nothing(recording, monkeypatch):
+    """Neither file nor journal: what happens meanwhile is in the new ones once they can be written."""
+    monkeypatch.setattr(module, "TICK", 0.005)
+    driver, recorder = recording(epochs=1_000_000)
+    recorder.start()
+    driver.start()
+    path = Path(recorder.path)
+    driver.send(Nudge("learning_rate", notches=1))
+    until(lambda: len(look(path).session.events) == 1)
+    with monkeypatch.context() as patch:
+        patch.setattr(os, "replace", fail_to_replace)
+        shutil.rmtree(path.parent)
+        until(lambda: recorder.problem != "")
+        driver.send(Nudge("momentum", notches=1))
+        until(lambda: len(driver.ask(lambda run: list(run.events)).result(LONG)) == 2)
+    until(lambda: recorder.problem == "" and path.exists() and path.with_suffix(".journal").exists())
+    until(lambda: len(look(path).session.events) == 2)
+    assert holder(path.with_suffix(".journal")).pid == os.getpid()
 
 
 def test_a_journal_does_not_grow_for_ever(recording, monkeypatch):

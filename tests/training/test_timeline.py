@@ -221,3 +221,16 @@ def test_states_aside_have_the_room_that_the_live_path_leaves():
     one.apply(Redo())
     one.apply(Rewind(one.steps - 100))
     assert all_of(one) == before
+
+
+def test_gone_back_from_a_divergence_it_waits_for_a_hand(new_run):
+    run = new_run(learning_rate=90.0, epochs=60)
+    while run.ready:
+        run.step()
+    assert run.status == "diverged"
+    facts = run.apply(Rewind(20))
+    assert [fact.event.kind for fact in facts] == ["rewind", "pause"]
+    assert (run.status, run.paused, run.ready, run.steps) == ("running", True, False, 20)
+    run.apply(Nudge("learning_rate", to=0.01))
+    run.apply(GoOn())
+    assert run.ready

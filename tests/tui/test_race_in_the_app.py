@@ -155,6 +155,31 @@ async def test_what_no_study_can_be_is_said_while_one_types(
         assert s.app.screen is s.watch
 
 
+async def test_a_fixed_knob_is_turned_into_a_varied_one(on_xor: Any, folder: Path) -> None:
+    async with on_xor() as s:
+        await s.press("c")
+        await s.until(lambda: s.app.screen.query("#scale-activation"))
+        choices = s.app.screen.query_one("#low-activation", Input)
+        assert choices.disabled
+        s.app.screen.query_one("#scale-activation").focus()
+        await s.press("space")
+        await s.until(lambda: not choices.disabled)
+        await s.says("< choice >")
+        choices.value = "relu, tanh"
+        s.app.screen.query_one("#scale-decay").focus()
+        await s.press("left")  # log, before it: fixed
+        s.app.screen.query_one("#halving").focus()
+        await s.press("space")
+        await s.seen()
+        await s.press("ctrl+l")
+        await s.says("queued for later")
+    [entry] = read(folder / "made-run.json")[0].queue
+    spec = Spec.from_plain(entry["spec"])
+    assert spec.halving
+    assert spec.space.knobs == ("learning_rate", "momentum", "l2", "activation")
+    assert spec.space["activation"].choices == ("relu", "tanh")
+
+
 async def test_quitting_saves_the_study_and_says_how_to_go_on(on_xor: Any, folder: Path) -> None:
     async with on_xor() as s:
         await ask_for(s, "enter", trials=60, rounds=2, epochs=150)

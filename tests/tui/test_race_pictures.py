@@ -255,6 +255,6 @@ def test_the_board_in_plain_text(view: RaceView) -> None:
 
 
 def test_a_narrow_board_has_fewer_knobs(view: RaceView) -> None:
-    shown = [line.rstrip() for line in lines(draw_board(view, Sight(2), 50, 4, PALETTE, unicode=False))]
+    shown = [line.rstrip() for line in lines(draw_board(view, Sight(2), 56, 4, PALETTE, unicode=False))]
     assert shown[0] == " #  trial  dev cost  right        a  status"
     assert shown[2] == ">2      2      0.37  50.0%  0.00856  * finished"

@@ -207,7 +207,7 @@ async def test_a_race_that_fails_says_why_and_lets_go_of_everything(
 async def test_what_keeps_the_study_from_being_saved_is_on_the_screen(race: Any, noted: Any) -> None:
     async with race() as s:
         noted.problem = "not saved: No space left on device"
-        await s.says("not saved: No space left on device")
+        await s.says("not saved: No space left on device", "● racing")
 
 
 @pytest.mark.parametrize("size", [(120, 36), (80, 24), (40, 12), (20, 6)])

@@ -8,13 +8,14 @@ from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.screen import ModalScreen
-from textual.widgets import Button, Input, Label, Select, Static
+from textual.widgets import Button, Input, Label, Static
 
 from pandatui.plain import plain
 from pandatui.search.space import centred, check_fits, default_space, wide_space
 from pandatui.search.spec import Spec
 from pandatui.training import ConfigError, RunConfig
 from pandatui.tui.racing import spec_around
+from pandatui.tui.widgets.cycle import Cycle
 from pandatui.tui.widgets.dimension_rows import DimensionRows
 
 TRIALS, ROUNDS = 48, 3
@@ -33,6 +34,7 @@ class QueueBatchScreen(ModalScreen[Batch]):
     """Dismisses with a batch, or None. `busy`: a race goes on, so that this one can only be for later."""
 
     CSS_PATH = "form.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-wide")]  # noqa: RUF012
     AUTO_FOCUS = "#trials"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "leave", "close", show=False),
@@ -57,9 +59,7 @@ class QueueBatchScreen(ModalScreen[Batch]):
                     yield Label("epochs a trial" if name == "epochs" else name, markup=False)
                     yield Input(str(initial[name]), id=name, compact=True)
                 yield Label("halving", markup=False)
-                yield Select(
-                    [("off", "off"), ("on", "on")], value="off", allow_blank=False, id="halving", compact=True
-                )
+                yield Cycle(("off", "on"), "off", id="halving")
             yield DimensionRows({each.knob: each for each in offered.dimensions}, free=True, varied=varied)
             yield Static("", id="problem", markup=False)
             with Horizontal(id="buttons"):
@@ -84,7 +84,9 @@ class QueueBatchScreen(ModalScreen[Batch]):
             spec = self._read()
         except ConfigError as error:
             problem = str(error)
-        hint = "a race goes on: this one waits in the session's queue" if self._busy else ""
+        hint = "space turns < … >; what is fixed stays as it is now"
+        if self._busy:
+            hint = "a race goes on: this one waits in the session's queue"
         line = self.query_one("#problem", Static)
         line.update(Content.styled(plain(problem or hint, 300), "$error" if problem else "$muted"))
         for button in self.query("#now, #later").results(Button):
@@ -100,10 +102,13 @@ class QueueBatchScreen(ModalScreen[Batch]):
             numbers[name] = int(text)
         space = self.query_one(DimensionRows).read()
         check_fits(space, self._config, self._train_rows)
-        halving = self.query_one("#halving", Select).value == "on"
+        halving = self.query_one("#halving", Cycle).value == "on"
         return spec_around(self._config, space, halving=halving, **numbers)
 
     def on_input_submitted(self) -> None:
+        self.action_take(not self._busy)
+
+    def on_cycle_submitted(self) -> None:
         self.action_take(not self._busy)
 
     def on_dimension_rows_submitted(self) -> None:

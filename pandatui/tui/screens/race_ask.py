@@ -60,6 +60,7 @@ class BoxScreen(ModalScreen[Space]):
     """A form for the box of the next round, which stays inside the first. Dismisses with a box."""
 
     CSS_PATH = "form.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-wide")]  # noqa: RUF012
     BINDINGS: ClassVar[list[BindingType]] = [Binding("escape", "leave", "close", show=False)]
 
     def __init__(self, number: int, box: Space, first: Space, base: RunConfig) -> None:

@@ -135,4 +135,7 @@ along the curve and press `enter` to go back to any step.
 
 What was a nudge worth? `g` trains the run without the last one beside yours, again without any, and says so
 in the log. `t` trains five other seeds: what lies within their shade is chance.
+`5` compares this run with others.
+
+`c` races many trials around these settings while this one goes on; `C` shows them.
 """

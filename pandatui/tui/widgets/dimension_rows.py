@@ -6,13 +6,14 @@ from textual import on
 from textual.app import ComposeResult
 from textual.containers import Grid
 from textual.message import Message
-from textual.widgets import Input, Label, Select
+from textual.widgets import Input, Label
 
 from pandatui.plain import plain
 from pandatui.search.dimension import Dimension, Value, parse_vary, scales_of
 from pandatui.search.space import Space
 from pandatui.training import ConfigError
 from pandatui.training.knobs import KNOBS
+from pandatui.tui.widgets.cycle import Cycle
 
 FIXED = "fixed"
 
@@ -56,24 +57,20 @@ class DimensionRows(Grid):
         for knob, dimension in self._rows.items():
             choice = dimension.scale == "choice"
             yield Label(label_of(knob), markup=False)
+            scale = dimension.scale if knob in self._varied else FIXED
             if self._free:
-                scales = [(name, name) for name in (FIXED, *scales_of(knob))]
-                scale = dimension.scale if knob in self._varied else FIXED
-                yield Select(scales, value=scale, allow_blank=False, id=f"scale-{knob}", compact=True)
+                yield Cycle((FIXED, *scales_of(knob)), scale, id=f"scale-{knob}")
             else:
                 yield Label(dimension.scale, classes="head", markup=False)
             low = ", ".join(map(typed, dimension.choices)) if choice else typed(dimension.low)
-            yield Input(low, id=f"low-{knob}", compact=True)
-            yield Input("" if choice else typed(dimension.high), id=f"high-{knob}", compact=True)
-
-    def on_mount(self) -> None:
-        for knob in self._rows:
-            self._suit(knob)
+            high = "" if choice else typed(dimension.high)
+            yield Input(low, id=f"low-{knob}", compact=True, disabled=scale == FIXED)
+            yield Input(high, id=f"high-{knob}", compact=True, disabled=scale in (FIXED, "choice"))
 
     def _scale(self, knob: str) -> str:
         if not self._free:
             return self._rows[knob].scale
-        return str(self.query_one(f"#scale-{knob}", Select).value)
+        return self.query_one(f"#scale-{knob}", Cycle).value
 
     def _suit(self, knob: str) -> None:
         """Only what the scale needs can be typed."""
@@ -107,13 +104,14 @@ class DimensionRows(Grid):
         event.stop()
         self.post_message(self.Changed())
 
-    @on(Select.Changed)
-    def _chosen(self, event: Select.Changed) -> None:
+    @on(Cycle.Changed)
+    def _chosen(self, event: Cycle.Changed) -> None:
         event.stop()
-        self._suit(str(event.select.id).removeprefix("scale-"))
+        self._suit(str(event.cycle.id).removeprefix("scale-"))
         self.post_message(self.Changed())
 
     @on(Input.Submitted)
-    def _submitted(self, event: Input.Submitted) -> None:
+    @on(Cycle.Submitted)
+    def _submitted(self, event: Message) -> None:
         event.stop()
         self.post_message(self.Submitted())
