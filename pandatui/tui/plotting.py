@@ -231,7 +231,7 @@ def _draw_letters(scene: Scene) -> None:
     for i, trace in enumerate(scene.chart.others):
         shares, costs = dimmed(scene, trace)
         seen = np.flatnonzero((shares >= 0) & (shares <= 1) & np.isfinite(costs))
-        if not len(seen):
+        if not len(seen) or not trace.sign:
             continue
         columns = columns_at(shares[seen], scene.frame)
         offset = 2 + i * _LETTERS // max(1, count)
