@@ -63,7 +63,7 @@ def test_without_companions_nothing_is_said_or_drawn(run: Run) -> None:
 
 
 def test_a_ghost_lies_at_the_runs_steps_of_equal_epochs(run: Run) -> None:
-    """Its batches are half as large from step 23 on; its dev points must stand above the run's all the same."""
+    """Its batches are half as large from step 23 on; its dev points stand above the run's all the same."""
     companions = Companions()
     companions.ghost(run, frozenset({2}))
     s = seen(run, companions)

@@ -27,7 +27,7 @@ Recorded = Callable[..., Session]
 
 @pytest.fixture
 def recorded(new_run: Callable[..., Run], folder: Path) -> Recorded:
-    """Write a session of some epochs in the folder: `pace` seconds a step, nudged at step 11, undone at 21."""
+    """Write a session of some epochs: `pace` seconds a step, nudged at step 11, which is undone at 21."""
 
     def write(
         name: str, *, pace: float = 0.1, undo: bool = False, nudge: bool = True, **settings: Any
