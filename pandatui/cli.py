@@ -104,6 +104,7 @@ def watch(
     if session_file is None:
         config, dataset = prepare(options, LoadProgress())
     from pandatui.tui.app import Start, run_app
+    from pandatui.tui.beside import Habits
 
     start = Start(
         folder=folder_of(sessions, kept.sessions),
@@ -116,6 +117,7 @@ def watch(
         theme=theme or kept.theme,
         keys=kept.keys,
         ascii_only=ascii_only,
+        habits=Habits.of(kept),
     )
     sys.exit(run_app(start))
 
