@@ -113,7 +113,7 @@ def test_limits_of_beta(beta, build):
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
 def test_blocks_give_the_bits_of_the_whole(name, dtype, members, n, monkeypatch):
-    """Blocks of 65,536: four of each member's 300,001 and a ragged fifth; seven members of 9,000, seven, two."""
+    """Blocks of 65,536: each 300,001 in four and a ragged one, members of 9,000 seven at a time."""
     assert optimizers._BLOCK == 65_536
     results = []
     for block in (optimizers._BLOCK, 10**7):
