@@ -1,10 +1,10 @@
-"""The peers, each optional (`pip install 'pandatui[bench]'`): PyTorch, JAX and scikit-learn, on one thread each.
+"""The peers, each optional (`pip install 'pandatui[bench]'`): PyTorch, JAX, scikit-learn, on one thread each.
 
-The same network, data, optimizer and batch size as ours, and as a person would write it who wants it quick:
-PyTorch eager without a DataLoader; JAX with the whole step in one jitted function, gathering included, whose
-state is donated; scikit-learn's MLPClassifier by `partial_fit`, which has no batch norm. The momentum is ours,
-an average of gradients, but for scikit-learn's, which has its own of the same cost. Each cost is read, as ours
-is, but scikit-learn's, which it keeps itself.
+The same network, data, optimizer and batch size as ours, and as a person would write it who wants
+it quick: PyTorch eager without a DataLoader; JAX with the whole step in one jitted function, gathering
+included, whose state is donated; scikit-learn's MLPClassifier by `partial_fit`, which has no batch norm. The
+momentum is ours, an average of gradients, but for scikit-learn's, which has its own of the same cost. Each
+cost is read, as ours is, but scikit-learn's, which it keeps itself.
 """
 
 import importlib
@@ -54,7 +54,9 @@ def introduce() -> None:
     named = {"PyTorch": torch, "JAX": jax, "scikit-learn": neural_network, "Optuna": optuna}
     versions = {"scikit-learn": importlib.import_module("sklearn").__version__ if neural_network else ""}
     for name, module in named.items():
-        print(f"{name} {versions.get(name) or module.__version__}" if module else f"{name} is missing: no peer")
+        print(
+            f"{name} {versions.get(name) or module.__version__}" if module else f"{name} is missing: no peer"
+        )
 
 
 # -- PyTorch -------------------------------------------------------------------------------------------------

@@ -1,9 +1,9 @@
 """What a training step costs: `python -m benchmarks step`. Against PyTorch, JAX, scikit-learn, bare products.
 
-Our side is `Run.step()` as in training: gathering the mini-batch, finite check, history and all; a population's
-is `Population.step()`, in steps of its members. Dev sets are kept tiny: an evaluation is no part of a step.
-The ratios to reach are those of float32 with Adam. scikit-learn's network has no batch norm, so that it is
-compared with ours without.
+Our side is `Run.step()` as in training: gathering the mini-batch, finite check, history and all; of a
+population `Population.step()`, in steps of its members. Dev sets are kept tiny: an evaluation is no part of a
+step. The ratios to reach are those of float32 with Adam. scikit-learn's network has no batch norm, so that it
+is compared with ours without.
 """
 
 import argparse
