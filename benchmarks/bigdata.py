@@ -156,7 +156,7 @@ def measure_rates(folder: Path, repeats: int, seconds: float) -> None:
         sys.stdout.flush()
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
         description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
     )
@@ -166,7 +166,10 @@ def main() -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each way in each repeat")
     parser.add_argument("--folder", type=Path, help="where to make the data. [the system's temporary folder]")
-    asked = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="a tenth of the rows, fewer repeats")
+    asked = parser.parse_args(arguments)
+    if asked.quick:
+        asked.rows, asked.both_ways, asked.repeats = 100_000, 50_000, 3
     pin_blas()
     print(", ".join(f"{name} {value}" for name, value in describe().items()))
     with tempfile.TemporaryDirectory(dir=asked.folder) as made:

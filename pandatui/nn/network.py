@@ -112,6 +112,7 @@ class _Workspace:
     a: tuple[Array, ...]  # (K, m, n): y, then a = g(y)
     da: tuple[Array, ...]  # (K, m, n): da, then dy, then dz
     scratch: tuple[Array, ...]  # (K, m, n), all in the same memory
+    forward_scratch: tuple[Array, ...]  # the same, or zeros (m, n), for the activation's forward pass
     norms: tuple[BatchNormCache, ...]
     logits: Array  # (K, C, m), then dlogits
     loss: LossCache
@@ -185,11 +186,11 @@ class Network:
                 layers.batch_norm(w.z[i], p.scale[i], p.shift[i], w.norms[i], y)
             else:
                 np.add(y, p.b[i], out=y)
-            self._activation.forward(y, w.scratch[i])
+            self._activation.forward(y, w.forward_scratch[i])
             a = y
         # the logits transposed, classes before examples: Wᵀ aᵀ + bᵀ
-        np.matmul(p.W[-1].swapaxes(-1, -2), a.swapaxes(-1, -2), out=w.logits)
-        np.add(w.logits, p.b[-1].swapaxes(-1, -2), out=w.logits)
+        np.matmul(p.W[-1].mT, a.mT, out=w.logits)
+        np.add(w.logits, p.b[-1].mT, out=w.logits)
         rows = cross_entropy(w.logits, labels, w.loss)
         costs: Array = np.add.reduce(rows, axis=-1)
         return np.divide(costs, w.loss.examples, out=costs)
@@ -198,7 +199,7 @@ class Network:
         """Fill `gradients` with those of the mini-batch that `forward` has just seen (without L2)."""
         w, p, g = self._workspace(x.shape[-2]), self._p, self._g
         cross_entropy_backward(w.logits, w.loss)
-        dz = w.logits.swapaxes(-1, -2)  # (K, m, C)
+        dz = w.logits.mT  # (K, m, C)
         np.matmul(w.ones_row, dz, out=g.b[-1])
         for i in reversed(range(len(w.a))):
             a, da = w.a[i], w.da[i]
@@ -262,7 +263,7 @@ class Network:
                     y += v[f"b{i}"]
                 if see is not None and start == 0:
                     see(i - 1, y)
-                self._activation.forward(y, np.empty_like(y))
+                self._activation.forward(y, np.zeros_like(y))
                 a = y
             rows = slice(start, min(start + EVALUATION_ROWS, len(x)))
             yield rows, a @ v[f"W{last}"] + v[f"b{last}"]
@@ -278,7 +279,7 @@ class Network:
                 right += (logits.argmax(axis=-1) == labels[rows]).sum(axis=-1)
                 cache = LossCache.of(self.members, logits.shape[1], logits.shape[2], self.dtype)
                 # to float64 before the sum: a buffered cast would split it by the population's size
-                by_class = np.ascontiguousarray(logits.swapaxes(-1, -2))
+                by_class = np.ascontiguousarray(logits.mT)
                 cost += cross_entropy(by_class, labels[rows], cache).astype(np.float64).sum(axis=-1)
             return cost / len(x), right / len(x)
 
@@ -326,12 +327,15 @@ class Network:
 
         a = per_layer()
         scratch = tuple(shared[: K * m * n].reshape(K, m, n) for n in hidden)
+        nothing = np.zeros(m * max(hidden, default=0) if self._activation.zeros else 0, dtype)
+        zeros = tuple(nothing[: m * n].reshape(-1, n) for n in hidden)
         ones_row, mean_row = np.ones((1, m), dtype), np.full((1, m), 1 / m, dtype)
         return _Workspace(
             z=per_layer() if batch_norm else a,
             a=a,
             da=per_layer(),
             scratch=scratch,
+            forward_scratch=zeros if self._activation.zeros else scratch,
             norms=tuple(
                 BatchNormCache(
                     mean_row=mean_row,
