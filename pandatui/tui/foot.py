@@ -61,7 +61,7 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
 
 def inside_foot(s: Snapshot, own: Sequence[tuple[str, str]], width: int) -> Content:
     """The keys in a view into the network, with those of its own."""
-    keys = [("1", "the curve"), ("2 3 4", "views"), *own]
+    keys = [("1", "the curve"), ("2 3 4 5", "views"), *own]
     if s.speed is not None:
         keys += [("space", "play" if s.paused else "pause"), ("←→", "move")]
     elif s.status == "running":
