@@ -107,8 +107,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
+        width = max(1, plot.size.width or self.size.width)  # hidden by a view it has none
         try:
-            snapshot = self.live.driver.snapshot(View(first, last, 2 * max(1, plot.size.width or self.size.width)), timeout=0.1)
+            snapshot = self.live.driver.snapshot(View(first, last, 2 * width), timeout=0.1)
         except TimeoutError:  # a long step
             if self._snapshot is None:
                 return
