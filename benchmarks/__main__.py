@@ -6,7 +6,7 @@
 import sys
 from importlib import import_module
 
-TABLES = ("step", "race", "screen")  # `importance` is no rate
+TABLES = ("step", "race", "screen", "long_run", "bigdata")  # `importance` is no rate
 
 
 def main(arguments: list[str]) -> None:

@@ -33,10 +33,7 @@ class Learner:
         """
         network = self.network
         with np.errstate(all="ignore"):
-            costs = network.forward(x, labels)
-            network.backward(x)
-            if self._l2 is not None:
-                network.add_l2(self._l2)
+            costs = self.gradients(x, labels)
             # a finite sum of squares proves every term finite; only one that is not needs a second look
             flat = network.gradients.reshape(-1)
             total = sum(costs.tolist(), float(flat.dot(flat)))
@@ -46,6 +43,14 @@ class Learner:
             network.absorb_statistics()
             self.optimizer.update(network.parameters, network.gradients)
         return costs, True
+
+    def gradients(self, x: Array, labels: Array) -> Array:
+        """Fill the network's `gradients` with those of a mini-batch, L2 included; returns the costs (K,)."""
+        costs = self.network.forward(x, labels)
+        self.network.backward(x)
+        if self._l2 is not None:
+            self.network.add_l2(self._l2)
+        return costs
 
     def finite(self, costs: Array) -> Array:
         """Which members' cost and gradients are finite, (K,) bool."""

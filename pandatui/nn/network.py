@@ -6,9 +6,10 @@ optimizer state are three things and never mixed. Buffers are made once for a ba
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,16 @@ RUNNING_WEIGHT = 0.9
 EVALUATION_ROWS = 1024  # always: other chunks give other bits
 _KEPT_BATCH_SIZES = 4
 _BLOCK = 131_072  # weights at a time in the penalty's gradient
+
+
+class Rows(Protocol):
+    """Inputs (rows, p) that are looked at slice by slice: an array, or what reads them when it is asked."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Array: ...
+
+
+See = Callable[[int, Array], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -227,8 +238,12 @@ class Network:
             view[fresh[:, 0]] = name.startswith("variance")
         return views
 
-    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """Test-mode logits of x (rows, p), in chunks of 1,024 rows: (which rows, (K, rows, C))."""
+    def logits(self, x: Rows, see: See | None = None) -> Iterator[tuple[slice, Array]]:
+        """Test-mode logits of x (rows, p), in chunks of 1,024 rows: (which rows, (K, rows, C)).
+
+        `see(i, y)` is shown what goes into the activation of hidden layer i (from 0), (K, rows, n), of the
+        first chunk.
+        """
         statistics, v = self.test_statistics(), self.views
         deviations = {
             name: np.sqrt(variance + self.dtype.type(layers.BATCH_NORM_EPSILON))
@@ -246,21 +261,21 @@ class Network:
                     y += v[f"shift{i}"]
                 else:
                     y += v[f"b{i}"]
+                if see is not None and start == 0:
+                    see(i - 1, y)
                 self._activation.forward(y, np.zeros_like(y))
                 a = y
-            yield (
-                slice(start, start + len(x[start : start + EVALUATION_ROWS])),
-                a @ v[f"W{last}"] + v[f"b{last}"],
-            )
+            rows = slice(start, min(start + EVALUATION_ROWS, len(x)))
+            yield rows, a @ v[f"W{last}"] + v[f"b{last}"]
 
-    def evaluate(self, x: Array, labels: Array) -> tuple[Array, Array]:
+    def evaluate(self, x: Rows, labels: Array, see: See | None = None) -> tuple[Array, Array]:
         """Mean cost and accuracy of each member on x (rows, p) in test mode, float64 (K,). Changes no state.
 
         Ties of argmax go to the lowest index. Non-finite numbers come out as they are, never as an error.
         """
         cost, right = np.zeros(self.members), np.zeros(self.members)
         with np.errstate(all="ignore"):
-            for rows, logits in self.logits(x):
+            for rows, logits in self.logits(x, see):
                 right += (logits.argmax(axis=-1) == labels[rows]).sum(axis=-1)
                 cache = LossCache.of(self.members, logits.shape[1], logits.shape[2], self.dtype)
                 # to float64 before the sum: a buffered cast would split it by the population's size
@@ -268,7 +283,7 @@ class Network:
                 cost += cross_entropy(by_class, labels[rows], cache).astype(np.float64).sum(axis=-1)
             return cost / len(x), right / len(x)
 
-    def probabilities(self, x: Array) -> Array:
+    def probabilities(self, x: Rows) -> Array:
         """Test-mode class probabilities of x (rows, p), as (K, rows, C)."""
         out = np.empty((self.members, len(x), self.architecture.classes), self.dtype)
         for rows, logits in self.logits(x):
@@ -276,6 +291,10 @@ class Network:
             np.exp(logits, out=logits)
             out[:, rows] = logits / logits.sum(axis=-1, keepdims=True)
         return out
+
+    def named(self, flat: Array) -> dict[str, Array]:
+        """Views by name of an array like `parameters`, (K, rows, columns) each."""
+        return _views(flat, self.architecture.parameter_shapes())
 
     # -- the population ----------------------------------------------------------------------------------
 

@@ -10,12 +10,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from pandatui.training.config import MAX_EPOCHS, MAX_STEP, ConfigError, RunConfig, check_knob
+from pandatui.training.distributions import BINS, MOST_COLUMNS
 from pandatui.training.knobs import LIVE
 
 FORMAT: Literal["pandatui-session"] = "pandatui-session"
@@ -23,6 +25,8 @@ VERSION: Literal[1] = 1
 MAX_BYTES = 32 * 1024 * 1024
 MOST = {b",": 2_000_000, b'"': 1_000_000, b"[": 300_000, b"{": 300_000}  # what bounds time and memory
 _MOST_DIGITS = 1_000
+_DIGITS = b"0123456789"
+_SPACED = re.compile(rb'"\s+:')
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?|[{}]', re.DOTALL)
 
@@ -30,6 +34,7 @@ Special = Literal["NaN", "Infinity", "-Infinity"]
 Number = float | Special
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Text = Annotated[str, Meta(max_length=4096)]
+Bins = Annotated[list[Annotated[int, Meta(ge=0, le=2**16 - 1)]], Meta(min_length=BINS, max_length=BINS)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -98,12 +103,23 @@ class Stretch(Struct, forbid_unknown_fields=True):
     cost: list[Number]
 
 
+class Histograms(Struct, forbid_unknown_fields=True):
+    """How the inputs of each hidden layer's activation are spread, after some of the epochs.
+
+    `counts`: by epoch, by layer, in 32 bins that are even on the scale of asinh; those from ±32 on are open.
+    """
+
+    epochs: Annotated[list[Count], Meta(max_length=MOST_COLUMNS)]
+    counts: Annotated[list[list[Bins]], Meta(max_length=MOST_COLUMNS)]
+
+
 class Curves(Struct, forbid_unknown_fields=True):
     train: Values
     dev_step: Values
     dev_cost: Values
     dev_accuracy: Values
     abandoned: list[Stretch] = []
+    inputs: Histograms | None = None
 
 
 class Result(Struct, forbid_unknown_fields=True):
@@ -197,10 +213,12 @@ def decode(raw: bytes) -> tuple[Session, bool]:
     with in_one_line("session"):
         plain = plain_of(raw, "session", VERSION)
         session = msgspec.convert(plain, Session)
-        RunConfig.from_dict(session.config)
+        config = RunConfig.from_dict(session.config)
         _check_events(session)
         _check_data(session.data)
         _check_curves(session.curves)
+        if session.curves.inputs is not None:
+            _check_histograms(session.curves.inputs, len(config.hidden), session.epochs)
         return session, session.integrity == integrity_of(plain)
 
 
@@ -223,7 +241,7 @@ def plain_of(raw: bytes, noun: str, version: int, most: Mapping[bytes, int] = MO
         raise SessionError(f'not a pandatui {noun}: expected "format": "pandatui-{noun}"')
     if isinstance(found := plain.get("version"), int) and found > version:
         raise SessionError(f"version {found}: this pandatui reads up to version {version}; use a newer one")
-    _check_keys(raw)
+    _check_keys(raw, plain)
     return plain
 
 
@@ -234,13 +252,29 @@ def _check_size(raw: bytes, noun: str, limits: Mapping[bytes, int]) -> None:
     for sign, most in limits.items():
         if (found := raw.count(sign)) > most:
             raise SessionError(f"expected at most {most:,} of {sign.decode()!r}, found {found:,}")
-    endless = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS)
-    if endless.search(raw) and endless.search(_STRING.sub(b"", raw)):
+    if _has_endless(raw) and _has_endless(_STRING.sub(b"", raw)):
         raise SessionError(f"expected numbers of less than {_MOST_DIGITS:,} digits")
 
 
-def _check_keys(raw: bytes) -> None:
-    """No key twice in one object: a reader that takes the first would see another session."""
+def _has_endless(raw: bytes) -> bool:
+    """Whether 1,000 digits follow each other; such a row covers a place that is a multiple of 1,000."""
+    for place in range(0, len(raw), _MOST_DIGITS):
+        if 48 <= raw[place] <= 57:
+            before = raw[max(0, place - _MOST_DIGITS) : place]
+            start = place - (len(before) - len(before.rstrip(_DIGITS)))
+            part = raw[start : start + _MOST_DIGITS]
+            if len(part) == _MOST_DIGITS and not part.strip(_DIGITS):
+                return True
+    return False
+
+
+def _check_keys(raw: bytes, plain: dict[str, Any]) -> None:
+    """No key twice in one object: a reader that takes the first would see another session.
+
+    Where as many keys were read as are written there is none; only else it matters which it is.
+    """
+    if not _SPACED.search(raw) and raw.count(b'":') == _keys_in(plain):
+        return
     seen: list[set[bytes]] = []
     path: list[bytes] = []
     key = b""
@@ -258,6 +292,15 @@ def _check_keys(raw: bytes) -> None:
                 where = ".".join(each.decode() for each in (*path[1:], name))
                 raise SessionError(f"$.{where[:200]}: expected a key once, found it twice")
             seen[-1].add(name)
+
+
+def _keys_in(plain: Any) -> int:
+    """The keys of all objects in it."""
+    if isinstance(plain, dict):
+        return len(plain) + sum(_keys_in(each) for each in plain.values() if isinstance(each, dict | list))
+    if not {dict, list}.isdisjoint(map(type, plain)):
+        return sum(_keys_in(each) for each in plain if isinstance(each, dict | list))
+    return 0
 
 
 _JUMPS = ("undo", "redo", "rewind")
@@ -339,3 +382,13 @@ def _check_curves(curves: Curves) -> None:
             raise SessionError(f"$.curves.abandoned[{i}]: expected as many steps as costs")
         if not all(0 <= step <= MAX_STEP for step in stretch.step):
             raise SessionError(f"$.curves.abandoned[{i}].step: expected steps")
+
+
+def _check_histograms(found: Histograms, layers: int, epochs: int) -> None:
+    where = "$.curves.inputs"
+    if len(found.counts) != len(found.epochs):
+        raise SessionError(f"{where}: expected counts of {len(found.epochs)} epochs")
+    if any(len(each) != layers for each in found.counts):
+        raise SessionError(f"{where}.counts: expected those of {layers} hidden layers")
+    if not all(a < b for a, b in pairwise([0, *found.epochs])) or found.epochs[-1:] > [epochs]:
+        raise SessionError(f"{where}.epochs: expected rising ones, of 1 … {epochs}")

@@ -22,7 +22,7 @@ from pandatui.training.trainer import BLOWN_UP_FACTOR, BLOWN_UP_WINDOW, hash_of
 
 Array = NDArray[np.floating]
 
-_KNOBS = {"base_rate": "learning_rate"} | {
+KNOB_COLUMNS = {"base_rate": "learning_rate"} | {
     name: name for name in ("learning_rate", "momentum", "second_moment", "decay", "l2")
 }
 
@@ -136,7 +136,7 @@ class Population:
         self._batches = [Batches(len(dataset.train), np.random.default_rng(shuffle)) for _, shuffle in own]
         self._knobs = {
             name: np.array([getattr(config, field) for config in configs], np.float64)
-            for name, field in _KNOBS.items()
+            for name, field in KNOB_COLUMNS.items()
         }
         self._recent: deque[Floats] = deque(maxlen=BLOWN_UP_WINDOW)  # the costs (K,) of the last steps
         self._hot = -BLOWN_UP_WINDOW  # the last step at which a cost alone was above the limit
@@ -150,6 +150,11 @@ class Population:
 
     def __len__(self) -> int:
         return len(self.members)
+
+    @property
+    def place(self) -> int:
+        """Rows of the present epoch that are behind it."""
+        return self._batches[0].place
 
     @property
     def network(self) -> Network:
@@ -288,7 +293,7 @@ class Population:
             batches.restore(saved)
         for array, saved_rows in zip(self._arrays(), state.arrays, strict=True):
             array[...] = saved_rows
-        self._knobs = dict(zip(_KNOBS, state.knobs.T.copy(), strict=True))
+        self._knobs = dict(zip(KNOB_COLUMNS, state.knobs.T.copy(), strict=True))
         self.batch_size, self.target_epochs = state.batch_size, state.target_epochs
         self._recent.extend(np.ascontiguousarray(costs) for costs in state.recent.T)
         with np.errstate(all="ignore"):

@@ -1,7 +1,7 @@
 """A study killed again and again at random moments ends with the table of the undisturbed one.
 
 Each kill is a SIGKILL to a `pandatui batch` of its own, with its workers left to find out. `PANDATUI_KILLS`
-says how many; ten in every run.
+says how many; four in every run.
 """
 
 from __future__ import annotations
@@ -21,7 +21,7 @@ import pytest
 from pandatui.search.records import restored
 from pandatui.search.shelf import StoredStudy, look
 
-KILLS = int(os.environ.get("PANDATUI_KILLS", "10"))
+KILLS = int(os.environ.get("PANDATUI_KILLS", "4"))
 LONG = 120  # seconds: only a failure waits so long
 
 

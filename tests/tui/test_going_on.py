@@ -93,7 +93,7 @@ async def test_what_cannot_go_on_says_why(stage: Opened, folder: Path, stopped_s
         await s.says("half-way")
         await s.press("r")
         await s.press("enter")
-        await s.says("not started", "is not there any more")
+        await s.says("not started", "is not there any")
 
 
 async def test_a_session_that_is_trained_elsewhere_is_followed_and_its_keys_are_off(
