@@ -19,7 +19,7 @@ import numpy as np
 
 from benchmarks import peers
 from benchmarks.measuring import Contender, heading, in_turn, row
-from benchmarks.step import ROWS, config_of, dataset_of
+from benchmarks.step import ROWS, Case, bare_products, config_of, dataset_of
 from pandatui.data import Dataset
 from pandatui.search.engines import Inline
 from pandatui.search.race import Race
@@ -160,11 +160,13 @@ def against_jax(repeats: int, seconds: float) -> None:
         contenders = {
             "ours": Contender(population.step, MEMBERS),
             "jax": peers.jax_lockstep(WIDTHS, data, BATCH, optimizer, rates, steps),
+            "products": bare_products(Case(WIDTHS, BATCH), "float32"),
             "one": peers.jax_lockstep(WIDTHS, data, BATCH, optimizer, rates[:1], steps),
         }
         measured = in_turn(contenders, repeats, seconds)
         heading(f"{'-'.join(map(str, WIDTHS))} m={BATCH}, {optimizer}")
         row(f"{MEMBERS} members : JAX, vmap and scan of {MEMBERS}", measured["ours"], measured["jax"], 1.0)
+        row("bare products in NumPy : the same", measured["products"], measured["jax"])
         row(f"{MEMBERS} members : JAX, scan of one", measured["ours"], measured["one"])
 
 

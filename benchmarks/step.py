@@ -183,7 +183,7 @@ def main(arguments: list[str] | None = None) -> None:
         description=__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--repeats", type=int, default=15)
+    parser.add_argument("--repeats", type=int, default=11)
     parser.add_argument("--seconds", type=float, default=0.1, help="of each contender in each repeat")
     parser.add_argument("--shape", help="only networks whose name contains this, as 64-64-32-10")
     parser.add_argument("--optimizer", choices=list(peers.RATES), help="only this one")
