@@ -9,11 +9,17 @@ def doctor() -> None:
     from pandatui import __version__, report
     from pandatui.cli_sessions import folder_of
     from pandatui.plain import plain
-    from pandatui.training.environment import describe, pin_blas
+    from pandatui.training.environment import describe, other_kernels, pin_blas
 
     pin_blas()
     facts = {"pandatui": __version__, **describe(), "sessions": folder_of(None)}
     report.put("\n".join(f"{name:<10}{plain(str(value), 300)}" for name, value in facts.items()))
+    if others := other_kernels():
+        report.put(f"{'others':<10}{', '.join(others)}")
+        report.put(
+            f"\nAnother kernel may train faster or slower on this processor, and gives other bits:\n"
+            f"OPENBLAS_CORETYPE={others[0]} pandatui …"
+        )
 
 
 @click.command()

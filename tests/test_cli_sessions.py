@@ -5,7 +5,9 @@ from __future__ import annotations
 import csv
 import io
 import json
+import os
 import shutil
+import subprocess
 import sys
 import unicodedata
 
@@ -553,11 +555,25 @@ def test_nudges_serve_another_run(pandatui_, kept, tmp_path):
 
 def test_doctor_names_what_training_runs_on(pandatui_, folder):
     status, out, err = pandatui_("doctor")
-    found = dict(line.split(maxsplit=1) for line in out.splitlines())
+    found = dict(line.split(maxsplit=1) for line in out.partition("\n\n")[0].splitlines())
     assert (status, err) == (0, "")
     assert found["threads"] == "1"
     assert found["sessions"] == str(folder)
     assert {"pandatui", "python", "numpy", "blas", "kernel", "simd"} <= set(found)
+
+
+def test_doctor_says_which_other_kernels_there_are_and_each_of_them_works():
+    def told(**more):
+        command = [sys.executable, "-m", "pandatui", "doctor"]
+        return subprocess.run(
+            command, env=os.environ | more, capture_output=True, text=True, check=True
+        ).stdout
+
+    others = [line.split(maxsplit=1)[1] for line in told().splitlines() if line.startswith("others")]
+    if not others:
+        pytest.skip("not OpenBLAS on x86-64")
+    for kernel in others[0].split(", "):
+        assert f"kernel    {kernel}\n" in told(OPENBLAS_CORETYPE=kernel)
 
 
 @pytest.mark.parametrize("shell", ["bash", "zsh", "fish"])

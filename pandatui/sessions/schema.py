@@ -23,6 +23,8 @@ VERSION: Literal[1] = 1
 MAX_BYTES = 32 * 1024 * 1024
 MOST = {b",": 2_000_000, b'"': 1_000_000, b"[": 300_000, b"{": 300_000}  # what bounds time and memory
 _MOST_DIGITS = 1_000
+_DIGITS = b"0123456789"
+_SPACED = re.compile(rb'"\s+:')
 _STRING = re.compile(rb'"(?:[^"\\]++|\\.)*+"', re.DOTALL)
 _TOKEN = re.compile(rb'"((?:[^"\\]++|\\.)*+)"(\s*+:)?|[{}]', re.DOTALL)
 
@@ -223,7 +225,7 @@ def plain_of(raw: bytes, noun: str, version: int, most: Mapping[bytes, int] = MO
         raise SessionError(f'not a pandatui {noun}: expected "format": "pandatui-{noun}"')
     if isinstance(found := plain.get("version"), int) and found > version:
         raise SessionError(f"version {found}: this pandatui reads up to version {version}; use a newer one")
-    _check_keys(raw)
+    _check_keys(raw, plain)
     return plain
 
 
@@ -234,13 +236,29 @@ def _check_size(raw: bytes, noun: str, limits: Mapping[bytes, int]) -> None:
     for sign, most in limits.items():
         if (found := raw.count(sign)) > most:
             raise SessionError(f"expected at most {most:,} of {sign.decode()!r}, found {found:,}")
-    endless = re.compile(rb"[0-9]{%d}" % _MOST_DIGITS)
-    if endless.search(raw) and endless.search(_STRING.sub(b"", raw)):
+    if _has_endless(raw) and _has_endless(_STRING.sub(b"", raw)):
         raise SessionError(f"expected numbers of less than {_MOST_DIGITS:,} digits")
 
 
-def _check_keys(raw: bytes) -> None:
-    """No key twice in one object: a reader that takes the first would see another session."""
+def _has_endless(raw: bytes) -> bool:
+    """Whether 1,000 digits follow each other; such a row covers a place that is a multiple of 1,000."""
+    for place in range(0, len(raw), _MOST_DIGITS):
+        if 48 <= raw[place] <= 57:
+            before = raw[max(0, place - _MOST_DIGITS) : place]
+            start = place - (len(before) - len(before.rstrip(_DIGITS)))
+            part = raw[start : start + _MOST_DIGITS]
+            if len(part) == _MOST_DIGITS and not part.strip(_DIGITS):
+                return True
+    return False
+
+
+def _check_keys(raw: bytes, plain: dict[str, Any]) -> None:
+    """No key twice in one object: a reader that takes the first would see another session.
+
+    Where as many keys were read as are written there is none; only else it matters which it is.
+    """
+    if not _SPACED.search(raw) and raw.count(b'":') == _keys_in(plain):
+        return
     seen: list[set[bytes]] = []
     path: list[bytes] = []
     key = b""
@@ -258,6 +276,15 @@ def _check_keys(raw: bytes) -> None:
                 where = ".".join(each.decode() for each in (*path[1:], name))
                 raise SessionError(f"$.{where[:200]}: expected a key once, found it twice")
             seen[-1].add(name)
+
+
+def _keys_in(plain: Any) -> int:
+    """The keys of all objects in it."""
+    if isinstance(plain, dict):
+        return len(plain) + sum(_keys_in(each) for each in plain.values() if isinstance(each, dict | list))
+    if not {dict, list}.isdisjoint(map(type, plain)):
+        return sum(_keys_in(each) for each in plain if isinstance(each, dict | list))
+    return 0
 
 
 _JUMPS = ("undo", "redo", "rewind")

@@ -33,3 +33,20 @@ def describe() -> dict[str, Any]:
         "machine": platform.machine(),
         "system": platform.system(),
     }
+
+
+# Kernels of OpenBLAS for x86-64 and what a processor must have for them, the widest first.
+_KERNELS = (("SkylakeX", "AVX512_SKX"), ("Haswell", "AVX2"), ("Sandybridge", "AVX"), ("Nehalem", "SSE42"))
+
+
+def other_kernels() -> tuple[str, ...]:
+    """The kernels of OpenBLAS that this processor could use besides the one in use; none where unknown."""
+    here = describe()
+    if not str(here["blas"]).startswith("openblas") or here["machine"] not in ("x86_64", "AMD64"):
+        return ()
+    config = np.show_config(mode="dicts")
+    found = config.get("SIMD Extensions", {}) if isinstance(config, dict) else {}
+    has = {str(each).upper() for each in (*found.get("baseline", ()), *found.get("found", ()))}
+    has |= {"SSE42", "AVX", "AVX2"} if has & {"X86_V3", "X86_V4"} else set()
+    has |= {"AVX512_SKX"} if "X86_V4" in has else set()
+    return tuple(kernel for kernel, needs in _KERNELS if needs in has and kernel != here["kernel"])

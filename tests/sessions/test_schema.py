@@ -245,6 +245,8 @@ def test_numbers_that_are_no_json(session, literal):
         (b'"steps":', b'"steps": 7, "steps":', "$.steps"),
         (b'"steps":', b'"\\u0073teps": 7, "steps":', "$.steps"),
         (b'"seed":', b'"seed": 7, "seed":', "$.config.seed"),
+        (b'"seed":', b'"seed" : 7, "seed":', "$.config.seed"),
+        (b'"seed":', b'"seed"\n: 7, "seed"\t:', "$.config.seed"),
         (b'"queue": []', b'"queue": [{"a": 1}, {"a": 1}, {"b": {"a": 1, "a": 1}}]', "$.queue.b.a"),
     ],
 )

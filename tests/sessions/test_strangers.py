@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 
@@ -14,7 +15,7 @@ from hypothesis import strategies as st
 
 from pandatui.report_curve import drawn, svg
 from pandatui.report_sessions import exported, summary
-from pandatui.sessions import SessionError
+from pandatui.sessions import SessionError, schema
 from pandatui.sessions.export import as_csv, as_schedule
 from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.schema import decode, encode, integrity_of
@@ -154,6 +155,13 @@ def test_long_digits_are_refused_in_numbers_alone(raw):
     for number in (b"9" * 500, b"0." + b"9" * 1500, b"1e" + b"9" * 500, b"9" * 1_000_000):
         with pytest.raises(SessionError):
             decode(raw.replace(b'"seconds": 1.25', b'"seconds": ' + number))
+
+
+@pytest.mark.parametrize("length", [998, 999, 1_000, 1_001, 2_500])
+@pytest.mark.parametrize("before", [0, 1, 499, 500, 999, 1_000, 1_001])
+def test_a_row_of_digits_is_found_wherever_it_begins(before, length):
+    raw = b"x" * before + b"7" * length + b"x" * 700
+    assert schema._has_endless(raw) == bool(re.search(rb"[0-9]{1000}", raw))
 
 
 # What grows most in memory or time for its bytes; made in a process of its own, whose peak is looked at.
