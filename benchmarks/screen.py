@@ -1,6 +1,7 @@
 """What watching costs: `python -m benchmarks.screen`. The real program on a pty of 120×36, nothing else.
 
 Rows: training under the watch screen at full pace against headless, per network; bytes sent to the terminal;
+with a ghost and with twins beside the run against without;
 key press to the answer on the screen while training at full pace; start-up times. Ratios come from runs taken
 in turn, so that a machine whose speed drifts does not favour one side.
 """
@@ -20,7 +21,7 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 
 PROGRAM = [sys.executable, "-m", "pandatui"]
@@ -67,10 +68,20 @@ def headless(arguments: list[str], folder: Path) -> float:
     return float(json.loads(done.stdout)["steps_per_second"])
 
 
-def watched(arguments: list[str], folder: Path) -> tuple[float, float]:
+Keys = Sequence[tuple[bytes, bytes]]  # each with what it brings to the screen
+GHOST: Keys = ((b"A", rb"in use from step"), (b"g", rb"left alone"))
+TWINS: Keys = ((b"t", rb"bump real"), (b"h", rb"5 seeds"))
+
+
+def watched(arguments: list[str], folder: Path, keys: Keys = ()) -> tuple[float, float]:
     """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile."""
     name = f"watched-{time.monotonic_ns()}"
     with on_terminal([*arguments, "--pace", "max", "--name", name], folder) as (process, master):
+        if keys:
+            read_until(master, rb"train \d", 20)
+        for key, brings in keys:
+            os.write(master, key)
+            read_until(master, brings, 10)
         sent, _ = read_until(master, rb"epochs done", 300)
         os.write(master, b"q")
         with contextlib.suppress(OSError):  # the terminal goes with the program
@@ -138,6 +149,12 @@ def main(arguments: list[str] | None = None) -> None:
                 ratios.append(speed / plain)
                 sent.append(bytes_sent / 1000)
             print(f"watched against headless, {label}: {spread(ratios)}; kB/s sent {spread(sent, '{:.1f}')}")
+        small = ["--data", "digits", "--epochs", "600"]
+        for label, keys in (("a ghost", GHOST), ("five twins", TWINS)):
+            ratios = [
+                watched(small, folder, keys)[0] / watched(small, folder)[0] for _ in range(given.repeats)
+            ]
+            print(f"with {label} asked for against without, 64-64-32-10, m=64: {spread(ratios)}")
         times = key_to_screen(["--data", "digits", "--epochs", "100000"], folder, 100)
         p99 = times[int(len(times) * 0.99) - 1]
         print(f"key to screen: p50 {times[len(times) // 2] * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms")
