@@ -111,14 +111,14 @@ def _draw_one(
     scale = Scale(palette.background, palette.train)
     if fine > rows:
         colours = shades(picture, scale)
-        for x in np.flatnonzero(there):
+        for x in np.flatnonzero(there).tolist():
             colours[min(max(round(float(medians[x])), 0), fine - 1)][x] = palette.dev
         draw_colours(cells, LEFT, top + 1, colours)
     else:
         draw_heat(cells, LEFT, top + 1, picture, scale, colour=colour)
-        for x in np.flatnonzero(there):
+        for x in np.flatnonzero(there).tolist():
             y = min(max(round(float(medians[x])), 0), rows - 1)
-            cells.put(LEFT + int(x), top + 1 + y, "━" if cells.unicode else "o", Ink(palette.dev, bold=True))
+            cells.put(LEFT + x, top + 1 + y, "━" if cells.unicode else "o", Ink(palette.dev, bold=True))
     _values(cells, axes, top + 1, rows, palette)
     _epochs(cells, axes, nudges, top + 1 + rows, columns, palette)
 
