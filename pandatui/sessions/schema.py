@@ -34,9 +34,7 @@ Special = Literal["NaN", "Infinity", "-Infinity"]
 Number = float | Special
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Text = Annotated[str, Meta(max_length=4096)]
-Bins = Annotated[
-    list[Annotated[int, Meta(ge=0, le=2**16 - 1)]], Meta(min_length=BINS, max_length=BINS)
-]
+Bins = Annotated[list[Annotated[int, Meta(ge=0, le=2**16 - 1)]], Meta(min_length=BINS, max_length=BINS)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 

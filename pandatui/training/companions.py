@@ -17,11 +17,13 @@ from pandatui.training.events import Event
 from pandatui.training.history import Floats, History, Series
 from pandatui.training.population import KNOB_COLUMNS, Members, Population
 from pandatui.training.run import Run
+from pandatui.training.series import Growing
 from pandatui.training.state import RunState
 from pandatui.training.trainer import BLOWN_UP_WINDOW
 
 TWINS = 5
 CATCHING_UP = 2  # steps of a companion for one of the run
+MOST_DEV = 8_192  # dev points; beyond it every second one of the older half goes
 
 GHOST, LEFT_ALONE, TWIN_BAND = "ghost", "left alone", "twins"
 
@@ -30,12 +32,15 @@ GHOST, LEFT_ALONE, TWIN_BAND = "ghost", "left alone", "twins"
 class CompanionLook:
     """A companion as it is now. Train costs in buckets; dev points by epoch, a column a member.
 
-    `start` is the step that it parts from the run at, `without` the gestures that it does without.
+    `start` is the step that it parts from the run at, `without` the gestures that it does without. `place`
+    is where it is in epochs, with the fraction of the present one; `asked`, whether a person asked for it.
     """
 
     kind: str
+    asked: bool
     without: tuple[int, ...]
     start: int
+    place: float
     steps_done: int
     diverged: bool
     steps: Floats
@@ -48,7 +53,10 @@ class CompanionLook:
 
 
 class Companion:
-    """Members that follow a run from `state` on; `without` None is without any nudge."""
+    """Members that follow a run from `state` on; `without` None is without any nudge.
+
+    They part from it at step `start`, which the state may lie before: until there it has nothing to tell.
+    """
 
     def __init__(
         self,
@@ -57,6 +65,7 @@ class Companion:
         configs: Sequence[RunConfig],
         state: Members | None,
         *,
+        start: int,
         without: frozenset[int] | None,
         last_event: int,
     ) -> None:
@@ -64,11 +73,11 @@ class Companion:
         self.without = without
         self.population = Population(configs, run.dataset, state)
         self.population.target_epochs = MAX_EPOCHS  # it ends where the run is, not by itself
-        self.start = self.population.steps
+        self.start = start
         self.last_event = last_event  # the last of the run's events that it has behind it, or does without
         self.diverged = False
         self._train = Series(History.TRAIN_SIZES, keep_first=4096, keep_recent=4096)
-        self.dev: list[tuple[int, int, Floats, Floats]] = []
+        self._dev = Growing(2 + 2 * len(configs))  # epoch, step, costs, accuracies
 
     def behind(self, run: Run) -> bool:
         """Whether the run has seen more rows."""
@@ -94,9 +103,16 @@ class Companion:
         if len(population) < members:
             self.diverged = True
             return
+        if population.steps <= self.start:
+            return
         self._train.append(float(costs.mean()))
         if point is not None:
-            self.dev.append((point.epoch, point.step, point.cost, point.accuracy))
+            self._dev.append((point.epoch, point.step, *point.cost, *point.accuracy))
+            if self._dev.n > MOST_DEV:
+                rows = self._dev.rows()
+                thinner = np.concatenate([rows[: MOST_DEV // 2 : 2], rows[MOST_DEV // 2 :]])
+                self._dev.truncate(0)
+                self._dev.extend(thinner)
 
     def _does_without(self, event: Event) -> bool:
         return self.without is None or event.nudge in self.without
@@ -104,33 +120,49 @@ class Companion:
     def _rows(self, rows: int) -> int:
         return self.population.epoch * rows + self.population.place
 
-    def look(self, run: Run, buckets: int, twins: "Companion | None" = None) -> CompanionLook:
-        """As it is now; a ghost with what the nudges have done, held against the band of twins."""
-        steps, _, train, _ = self._train.view(1, self._train.n, buckets)
+    def costs_at(self, epoch: int) -> Floats | None:
+        """The members' dev costs at an epoch's end, if they are there."""
+        rows = self._dev.rows()
+        at = int(np.searchsorted(rows[:, 0], epoch))
+        members = len(self.population.configs)
+        return rows[at, 2 : 2 + members].copy() if at < len(rows) and rows[at, 0] == epoch else None
+
+    def look(
+        self,
+        run: Run,
+        buckets: int,
+        *,
+        first: float = 1,
+        last: float | None = None,
+        asked: bool = False,
+        twins: "Companion | None" = None,
+    ) -> CompanionLook:
+        """As it is now, between two steps; a ghost with what the nudges have done, held against the twins."""
+        last = self.start + self._train.n if last is None else last
+        steps, _, train, _ = self._train.view(first - self.start, last - self.start, buckets)
         gone = {e.nudge for e in run.events if e.nudge is not None and e.undone_by is None}
         without = gone if self.without is None else self.without
-        epochs, at, costs, accuracies = zip(*self.dev, strict=True) if self.dev else ((), (), (), ())
-        shape = (len(self.dev), len(self.population.configs))
+        dev, members = self._dev.rows().copy(), len(self.population.configs)
         return CompanionLook(
-            self.kind,
-            tuple(sorted(number for number in without if number)),
-            self.start,
-            self.population.steps,
-            self.diverged,
-            self.start + steps,
-            train.copy(),
-            np.array(epochs, np.float64),
-            np.array(at, np.float64),
-            np.array(costs, np.float64).reshape(shape),
-            np.array(accuracies, np.float64).reshape(shape),
-            self._effect(run, twins) if self.kind != TWIN_BAND else None,
+            kind=self.kind,
+            asked=asked,
+            without=tuple(sorted(number for number in without if number)),
+            start=self.start,
+            place=self._rows(run.batches.rows) / run.batches.rows,
+            steps_done=self.population.steps,
+            diverged=self.diverged,
+            steps=self.start + steps,
+            train=train.copy(),
+            dev_epochs=dev[:, 0],
+            dev_steps=dev[:, 1],
+            dev_costs=dev[:, 2 : 2 + members],
+            dev_accuracies=dev[:, 2 + members :],
+            effect=self._effect(run, twins) if self.kind != TWIN_BAND else None,
         )
 
     def _effect(self, run: Run, twins: "Companion | None") -> Effect | None:
-        band = {} if twins is None else {epoch: costs for epoch, _, costs, _ in twins.dev}
-        return effect(
-            run.history, [(epoch, float(costs[0])) for epoch, _, costs, _ in self.dev], self.start, band
-        )
+        band = None if twins is None else twins.costs_at
+        return effect(run.history, self._dev.rows()[:, [0, 2]], self.start, band)
 
 
 class Companions:
@@ -156,25 +188,29 @@ class Companions:
         state = run.timeline.nearest(first.step - 1, first.id - 1)
         kind = LEFT_ALONE if numbers is None else GHOST
         members = members_of(run, state, [run.batches])
-        self._begin(
+        ghost = Companion(
             kind,
-            Companion(kind, run, [run.config], members, without=numbers, last_event=state.last_event),
-            asked,
+            run,
+            [run.config],
+            members,
+            start=first.step - 1,
+            without=numbers,
+            last_event=state.last_event,
         )
+        self._begin(kind, ghost, asked)
 
     def twins(self, run: Run, *, from_start: bool) -> None:
         """The run with five other seeds, from the start; or from here, in the order of the data alone."""
         seeds = range(run.config.seed + 1, run.config.seed + 1 + TWINS)
         configs = [replace(run.config, seed=seed, plan=()) for seed in seeds]
-        state = None
-        last_event = 0
+        state, start, last_event = None, 0, 0
         if not from_start:
             here = run.state()
-            state, last_event = (
-                members_of(run, here, [_own_order(run, seed) for seed in seeds]),
-                here.last_event,
-            )
-        twins = Companion(TWIN_BAND, run, configs, state, without=frozenset(), last_event=last_event)
+            state = members_of(run, here, [_own_order(run, seed) for seed in seeds])
+            start, last_event = run.steps, here.last_event
+        twins = Companion(
+            TWIN_BAND, run, configs, state, start=start, without=frozenset(), last_event=last_event
+        )
         self._begin(TWIN_BAND, twins, asked=True)
 
     def _begin(self, kind: str, companion: Companion, asked: bool) -> None:
@@ -182,14 +218,31 @@ class Companions:
         if asked:
             self._asked.add(kind)
 
+    def ask(self, kind: str) -> None:
+        """One that is there is wanted by a person from now on."""
+        self._asked.add(kind)
+
+    def asked(self, kind: str) -> bool:
+        """Whether it is there because a person asked for it."""
+        return kind in self._all and kind in self._asked
+
+    def without(self, kind: str) -> frozenset[int] | None:
+        """The gestures that a ghost was asked to do without; None for all, or where there is none."""
+        return self._all[kind].without if kind in self._all else None
+
     def end(self, kind: str) -> None:
         self._all.pop(kind, None)
         self._asked.discard(kind)
 
-    def went_back(self) -> None:
-        """The run has jumped along its path: only who follows none of its nudges still has a meaning."""
+    def went_back(self, run: Run) -> None:
+        """The run has jumped along its path: who follows its nudges has no meaning any more.
+
+        The one that is left alone has, unless the run is now before where they parted.
+        """
         for kind in (GHOST, TWIN_BAND):
             self.end(kind)
+        if LEFT_ALONE in self._all and self._all[LEFT_ALONE].start > run.steps:
+            self.end(LEFT_ALONE)
 
     def attend(self, run: Run, *, full_pace: bool) -> bool:
         """Let those who are behind take a step or two; False when none is."""
@@ -209,9 +262,15 @@ class Companions:
             worked = True
         return worked
 
-    def look(self, run: Run, buckets: int) -> tuple[CompanionLook, ...]:
+    def look(
+        self, run: Run, buckets: int, first: float = 1, last: float | None = None
+    ) -> tuple[CompanionLook, ...]:
+        """Each as it is now; of their train costs those from step `first` to `last`, in so many buckets."""
         twins = self._all.get(TWIN_BAND)
-        return tuple(companion.look(run, buckets, twins) for companion in self._all.values())
+        return tuple(
+            each.look(run, buckets, first=first, last=last, asked=kind in self._asked, twins=twins)
+            for kind, each in self._all.items()
+        )
 
 
 def members_of(run: Run, state: RunState, orders: Sequence[Batches]) -> Members:

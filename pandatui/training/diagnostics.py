@@ -90,7 +90,7 @@ def examine(trainer: Trainer) -> tuple[LayerHealth, ...]:
             else:
                 y = z + views[f"b{i}"][0]
             a = y.copy()
-            ACTIVATIONS[config.activation].forward(a, np.empty_like(a))
+            ACTIVATIONS[config.activation].forward(a, np.zeros_like(a))
             found.append(
                 LayerHealth(
                     f"hidden {i}",

@@ -112,7 +112,7 @@ class Driver:
                 seconds=self.seconds,
                 pace=self._pace,
                 steps_per_second=self._measured(),
-                companions=self.companions.look(run, view.buckets),
+                companions=self.companions.look(run, view.buckets, view.first, view.last),
             )
 
         return self.ask(taken).result(timeout)
@@ -211,12 +211,12 @@ class Driver:
 
     def _attend(self) -> bool:
         """Let companions that are behind take a step; False when none is."""
-        return self.companions.attend(self._run, full_pace=self._pace is None)
+        return self.companions.attend(self._run, full_pace=self._pace is None and self._run.ready)
 
     def _push(self, facts: list[Fact]) -> None:
         for fact in facts:
             if isinstance(fact, Recorded) and fact.event.kind in JUMPS:
-                self.companions.went_back()
+                self.companions.went_back(self._run)
             for subscriber in self._subscribers:
                 subscriber(fact)
 

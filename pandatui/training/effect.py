@@ -1,7 +1,7 @@
 """What nudges have done to a run, from its dev points and those of the ghost that is without them."""
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -32,23 +32,24 @@ class Effect:
 
 
 def effect(
-    history: History, ghost: Sequence[tuple[int, float]], start: int, band: Mapping[int, Floats]
+    history: History, ghost: Floats, start: int, band: Callable[[int], Floats | None] | None = None
 ) -> Effect | None:
-    """Compare a run with its ghost's (epoch, dev cost), which parted at step `start`; None if too early.
+    """Compare a run with its ghost, rows (n, 2) of epoch and dev cost, which parted at step `start`.
 
-    `band` has the twins' dev costs by epoch, where there are twins.
+    None if it is too early. `band` knows the twins' dev costs at an epoch's end, where there are twins.
     """
     ours = history.dev_cost.last(history.epochs)
     first = history.epochs - len(ours) + 1
-    both = [(epoch, cost) for epoch, cost in ghost if first <= epoch <= history.epochs]
+    both = ghost[(ghost[:, 0] >= first) & (ghost[:, 0] <= history.epochs)]
     if len(both) < LEAST_EPOCHS:
         return None
-    epoch = both[-1][0]
-    differences = np.array([ours[at - first] - cost for at, cost in both])
-    noise = _noise(differences, band.get(epoch))
+    at = both[:, 0].astype(np.int64) - first
+    differences = ours[at] - both[:, 1]
+    epoch = int(both[-1, 0])
+    noise = _noise(differences, band(epoch) if band is not None else None)
     before, now = abs(differences[len(differences) // 2 - 1]), abs(differences[-1])
     trend = "growing" if now > before + noise / 4 else "shrinking" if now < before - noise / 4 else "steady"
-    later = int(history.dev_step.last(len(ours))[epoch - first]) - start
+    later = int(history.dev_step.last(len(ours))[at[-1]]) - start
     return Effect(epoch, later, float(differences[-1]), noise, trend)
 
 

@@ -134,7 +134,12 @@ class Hints:
         self._said: dict[str, int] = {}
 
     def at(self, found: Seen) -> str | None:
-        """What to say at this epoch's end; the same again only once it has not held, or after going back."""
+        """What to say at this epoch's end, if anything."""
+        rule = self.rule_at(found)
+        return rule.words(found) if rule is not None else None
+
+    def rule_at(self, found: Seen) -> Rule | None:
+        """The rule that speaks; the same again only once it has not held, or after going back."""
         for rule in RULES:
             said = self._said.get(rule.name)
             if said is not None and found.epoch < said:
@@ -147,5 +152,5 @@ class Hints:
                     del self._said[rule.name]
             elif said is None:
                 self._said[rule.name] = found.epoch
-                return rule.words(found)
+                return rule
         return None

@@ -14,27 +14,35 @@ from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.screen import Screen
+from textual.worker import get_current_worker
 
 from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session, SessionError
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import folder_of
-from pandatui.sessions.record import Identity
+from pandatui.sessions.ghosts import ghost_name, keep_ghost, train_ghost
+from pandatui.sessions.record import Identity, record
 from pandatui.sessions.replay import RerunError, config_of, data_of, rerun
 from pandatui.sessions.resume import Resumed, resume
+from pandatui.sessions.schema import from_number
 from pandatui.sessions.seeking import steps_in
 from pandatui.sessions.stills import Stills
 from pandatui.sessions.store import read
 from pandatui.settings import remember_theme
-from pandatui.training import ConfigError, Driver, RunConfig
+from pandatui.training import ConfigError, Driver, Run, RunConfig
+from pandatui.training.events import Failed
 from pandatui.training.setup import RunOptions, prepare
+from pandatui.training.words import cost, plural, sentence
+from pandatui.tui.beside import Habits
 from pandatui.tui.charset import terminal_has_utf8
+from pandatui.tui.comparing import Compared
 from pandatui.tui.live import Live, pace_for
-from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
+from pandatui.tui.messages import CompareWanted, GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing
 from pandatui.tui.racing_app import RacingApp
 from pandatui.tui.record_wording import standing
+from pandatui.tui.screens.compare import CompareScreen
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
@@ -62,6 +70,7 @@ class Start:
     theme: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
     ascii_only: bool = False
+    habits: Habits = Habits()  # noqa: RUF009 (frozen)
 
 
 class PandaApp(RacingApp):
@@ -83,6 +92,7 @@ class PandaApp(RacingApp):
         self.live: Live | None = None
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
+        self._compared: list[Compared] = []  # what was picked to compare with, for the next time
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -144,7 +154,10 @@ class PandaApp(RacingApp):
             racing = self.racing
             return racing if racing is not None and racing.data_sha256 == sha256 else None
 
-        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words, race=race)
+        habits = self._start.habits
+        if habits.hints and not live.lesson:  # one teacher at a time
+            live.beside.give_hints(habits.off)
+        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words, race=race, bell=habits.bell)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(watch)
@@ -232,6 +245,39 @@ class PandaApp(RacingApp):
         why = "a race goes on: " if batch.now else ""
         self.say(f"{why}queued for later, run by pandatui batch {live.about.name}")
 
+    def on_watch_screen_ghost_wanted(self, message: WatchScreen.GhostWanted) -> None:
+        """Save the ghost as a session: nothing of it was written before."""
+        live = self.live
+        if live is None:
+            return
+
+        def now(run: Run) -> tuple[Session, Dataset]:
+            return record(run, live.recorder.identity, live.driver.seconds, None), run.dataset
+
+        session, dataset = live.driver.ask(now).result()
+        self.say(f"training the ghost for its record, {plural(session.steps, 'step')}")
+        self._keep_ghost(session, dataset, message.without)
+
+    @work(thread=True, exclusive=True, group="ghost")
+    def _keep_ghost(self, session: Session, dataset: Dataset, without: frozenset[int]) -> None:
+        """Train it from the start, off the screen's thread, and write it; leaving the app ends that."""
+        worker = get_current_worker()
+
+        def progress(done: int, steps: int) -> None:
+            if worker.is_cancelled:
+                raise RerunError("left before it was done")
+
+        try:
+            ghost = train_ghost(session, dataset, without=without, progress=progress)
+            name = ghost_name(self.store, session.name, without)
+            _, kept = keep_ghost(self.store, session, ghost, name, without=without)
+        except (RerunError, OSError) as error:
+            self.call_later(self.say, f"the ghost is not saved: {_words(error)}")
+            return
+        best = kept.result.best_dev_cost
+        words = f", best dev {cost(from_number(best))}" if best is not None else ""
+        self.call_later(self.say, f"the ghost is saved as {name}: step {kept.steps:,}{words}")
+
     def say(self, words: str) -> None:
         watch = next((each for each in self.screen_stack if isinstance(each, WatchScreen)), None)
         if watch is not None and watch.is_current:
@@ -241,6 +287,14 @@ class PandaApp(RacingApp):
 
     def on_watch_screen_branch_wanted(self, message: WatchScreen.BranchWanted) -> None:
         self.branch(message.step)
+
+    def on_compare_wanted(self, message: CompareWanted) -> None:
+        try:
+            screen = CompareScreen(self.store, message.session, self._compared, ascii_only=self.ascii_only)
+        except TimeoutError:
+            self.say("a long step: press 5 again")
+        else:
+            self.push_screen(screen)
 
     def on_go_on_wanted(self, message: GoOnWanted) -> None:
         if message.step is None:
@@ -270,7 +324,7 @@ class PandaApp(RacingApp):
             self.farewell.append(f"saved as {live.recorder.path} ({session.status}, step {session.steps:,})")
             self.farewell.append(f"go on with: pandatui resume {session.name}")
         if live.driver.failure is not None:
-            self.farewell.append(f"training was stopped by an error: {live.driver.failure!r}")
+            self.farewell.append(sentence(Failed(live.driver.failure)))
         return session
 
     def action_new_run(self) -> None:
@@ -310,10 +364,12 @@ class PandaApp(RacingApp):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
-        failed = self.live is not None and self.live.driver.failure is not None
+        failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
         self.end_race()
-        self.exit(return_code=INTERNAL if failed else code)
+        if failure is not None:
+            code = USAGE if isinstance(failure, DataError) else INTERNAL
+        self.exit(return_code=code)
 
     async def action_quit(self) -> None:
         self.finish(0)
@@ -343,6 +399,11 @@ class PandaApp(RacingApp):
         if isinstance(screen, WatchScreen) and self.live is not None:
             restart = partial(self.branch, 0)
             yield SystemCommand("Restart from step 0", "As a branch; this session ends and is saved", restart)
+            gives = self.live.beside.gives_hints
+            words = (
+                ("Hints off for now", "Until the next run") if gives else ("Hints on", "A line in the log")
+            )
+            yield SystemCommand(*words, screen.turn_hints)
         yield SystemCommand("Theme", "Dark, light, projector, and Textual's own", self.action_change_theme)
         yield SystemCommand("Keys and help", "Show the help panel", self.action_show_help_panel)
         yield SystemCommand("Quit", "Save and leave", self.action_quit)

@@ -1,5 +1,6 @@
 """Messages that reach the screen's thread from elsewhere."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.message import Message
@@ -12,6 +13,14 @@ from pandatui.sessions import Recorder, Session
 from pandatui.sessions.stills import Stills
 from pandatui.training import Driver
 from pandatui.training.events import Fact
+
+
+class CompareWanted(Message):
+    """A person wants to compare the record that `session` gives, which may grow, with others."""
+
+    def __init__(self, session: Callable[[], Session]) -> None:
+        super().__init__()
+        self.session = session
 
 
 class FactPushed(Message):

@@ -144,7 +144,7 @@ def test_when_the_run_goes_back_only_the_one_left_alone_stays(new_run, data):
     companions.twins(run, from_start=True)
     caught_up(companions, run)
     run.apply(Undo())
-    companions.went_back()
+    companions.went_back(run)
     assert [look.kind for look in companions.look(run, 100)] == [LEFT_ALONE]
     assert not companions.attend(run, full_pace=False)
     run.apply(Redo())
@@ -176,18 +176,19 @@ def dev_history(costs):
 
 def test_the_effect_of_nudges_at_equal_epochs():
     history = dev_history([1.0, 0.9, 0.7, 0.5, 0.3, 0.2])
-    ghost = [(2, 0.9), (3, 0.8), (4, 0.7), (5, 0.6)]
-    found = effect(history, ghost, 15, {})
+    ghost = np.array([(2, 0.9), (3, 0.8), (4, 0.7), (5, 0.6)])
+    found = effect(history, ghost, 15)
     assert (found.epoch, found.steps_later, found.trend) == (5, 35, "growing")
     assert found.difference == pytest.approx(-0.3)
     assert found.noise == pytest.approx(0)
     assert not found.within_noise
     band = {5: np.array([0.3, 0.5, 0.4, 0.2, 0.6])}
-    held = effect(history, ghost, 15, band)
+    held = effect(history, ghost, 15, band.get)
     assert held.noise == pytest.approx(2 * 2**0.5 * band[5].std(ddof=1))
     assert held.within_noise
 
 
 def test_too_early_to_say():
-    assert effect(dev_history([1.0, 0.9, 0.8]), [(2, 0.9), (3, 0.8), (4, 0.7)], 15, {}) is None
-    assert effect(dev_history([1.0]), [], 5, {}) is None
+    later = np.array([(2, 0.9), (3, 0.8), (4, 0.7)])
+    assert effect(dev_history([1.0, 0.9, 0.8]), later, 15) is None
+    assert effect(dev_history([1.0]), np.empty((0, 2)), 5) is None

@@ -15,7 +15,7 @@ from pandatui.tui.charting import Look, whole_of
 from pandatui.tui.inside.shift import ShiftView, recorded_shift
 from pandatui.tui.inside.view import InsideView
 from pandatui.tui.live import Replaying
-from pandatui.tui.messages import GoOnWanted, StillsReady, StillsWanted
+from pandatui.tui.messages import CompareWanted, GoOnWanted, StillsReady, StillsWanted
 from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import PACE, shared_keys
@@ -24,7 +24,7 @@ T = TypeVar("T")
 
 _SHARED = {
     "branch", "left", "right", "nudge-left", "nudge-right", "home", "end",
-    "view-curve", "view-layers", "view-inputs", "view-predictions", "turn",
+    "view-curve", "view-layers", "view-inputs", "view-predictions", "view-compare", "turn",
     "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "close", "quit", "new", "sessions",
 }  # fmt: skip
 
@@ -151,6 +151,10 @@ predictions need weights: those of the nearest checkpoint, where there are any a
 
         self._player.send(Pause())
         self.app.push_screen(ConfirmScreen(f"Train on from step {step:,}, as a session of its own?"), take)
+
+    def action_compare(self) -> None:
+        session = self._player.session
+        self.post_message(CompareWanted(lambda: session))
 
     def action_close(self) -> None:
         if not self.close_help() and len(self.app.screen_stack) > 2:

@@ -14,13 +14,14 @@ from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
-from pandatui.training.events import EpochDone, Fact, Failed, Recorded
+from pandatui.training.events import JUMPS, EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
-from pandatui.tui.face import Hand, Said, Space, face_of
+from pandatui.tui.company import gone_words
+from pandatui.tui.face import Aside, Hand, Said, Space, face_of
 from pandatui.tui.foot import inside_foot
 from pandatui.tui.inside.layers import LayersView
 from pandatui.tui.inside.predictions import PredictionsView
@@ -52,7 +53,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._said: Said | None = None
         if words:
             self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
-        self._aside: tuple[str, str] = ("", "")  # of what goes on besides: for the head, for the log
+        self._aside = Aside()
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
@@ -106,8 +107,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
+        width = max(1, plot.size.width or self.size.width)  # hidden by a view it has none
         try:
-            snapshot = self.live.driver.snapshot(View(first, last, 2 * max(1, plot.size.width)), timeout=0.1)
+            snapshot = self.live.driver.snapshot(View(first, last, 2 * width), timeout=0.1)
         except TimeoutError:  # a long step
             if self._snapshot is None:
                 return
@@ -123,6 +125,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
             snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view, self._keys,
+            [(each.kind, each.steps_done, each.asked) for each in snapshot.companions],
             problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
         )  # fmt: skip
         if state != self._drawn:
@@ -130,12 +133,11 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self._show(snapshot, problem, on_disk)
         self._look_inside(snapshot)
 
-    def aside(self, s: Snapshot) -> tuple[str, str]:
-        """What goes on besides, in a few words for the head and as a line for the log; empty for nothing."""
-        return "", ""
+    def aside(self, s: Snapshot) -> Aside:
+        """What goes on besides."""
+        return Aside()
 
     def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
-        mark, news = self._aside
         log = self.query_one("#log", Lines)
         face = face_of(
             s,
@@ -153,13 +155,12 @@ class RunScreen(LookingScreen, inherit_bindings=False):
                 tiny=self.has_class("-slim") or self.has_class("-short"),
                 wide=self.has_class("-wide"),
             ),
-            mark=mark,
-            news=Content.assemble(("race  ", "bold $secondary"), news) if news else None,
+            aside=self._aside,
         )
         plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
         self.query_one("#status", Lines).show([face.status])
         plot.show(face.chart)
-        self._entitle(plot, face.plot_title, wording.standing(s))
+        self._entitle(plot, face.plot_title, face.plot_foot)
         self._entitle(knobs, knob_wording.notch_title(s, self._hand.coarse))
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
@@ -225,9 +226,13 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self.post_message(FactPushed(fact))
 
     def on_fact_pushed(self, message: FactPushed) -> None:
+        fact = message.fact
         paused = self._snapshot is not None and not self._snapshot.training
-        if (said := wording.answer(message.fact, paused)) is not None:
-            self.say(*said, event=message.fact.event.id if isinstance(message.fact, Recorded) else 0)
+        if (said := wording.answer(fact, paused)) is not None:
+            words, style = said
+            if isinstance(fact, Recorded) and fact.event.kind in JUMPS and self._snapshot is not None:
+                words += gone_words(self._snapshot)
+            self.say(words, style, event=fact.event.id if isinstance(fact, Recorded) else 0)
         else:
             self.look_again()
 
