@@ -1,9 +1,9 @@
 """What watching costs: `python -m benchmarks.screen`. The real program on a pty of 120×36, nothing else.
 
-Rows: training under the watch screen at full pace against headless, per network; bytes sent to the terminal;
-with a ghost and with twins beside the run against without;
-key press to the answer on the screen while training at full pace; start-up times. Ratios come from runs taken
-in turn, so that a machine whose speed drifts does not favour one side.
+Rows: training under the watch screen at full pace against headless, per network and view, with a ghost
+and with twins; bytes sent to the terminal; what an epoch's histograms of the layers' inputs take; key press to the answer on the screen while
+training at full pace; start-up times. Ratios come from runs taken in turn, so that a machine whose speed
+drifts does not favour one side.
 """
 
 import argparse
@@ -22,10 +22,16 @@ import tempfile
 import termios
 import time
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from pandatui.training import Run
+from pandatui.training.environment import pin_blas
+from pandatui.training.setup import RunOptions, prepare
 
 PROGRAM = [sys.executable, "-m", "pandatui"]
 SIZE = (120, 36)
+VIEWS = {"2": "layers", "3": "batch norm", "4": "predictions"}
 
 
 @contextlib.contextmanager
@@ -73,16 +79,23 @@ GHOST: Keys = ((b"A", rb"in use from step"), (b"g", rb"left alone"))
 TWINS: Keys = ((b"t", rb"bump real"), (b"h", rb"5 seeds"))
 
 
-def watched(arguments: list[str], folder: Path, keys: Keys = ()) -> tuple[float, float]:
-    """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile."""
+def watched(arguments: list[str], folder: Path, keys: Keys = (), view: str = "1") -> tuple[float, float]:
+    """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile.
+
+    `view`: the key of the view that is shown from the first frame on.
+    """
     name = f"watched-{time.monotonic_ns()}"
     with on_terminal([*arguments, "--pace", "max", "--name", name], folder) as (process, master):
-        if keys:
-            read_until(master, rb"train \d", 20)
+        before = b""
+        if keys or view != "1":
+            before, _ = read_until(master, rb"epoch \d", 60)
         for key, brings in keys:
             os.write(master, key)
-            read_until(master, brings, 10)
+            before += read_until(master, brings, 10)[0]
+        if view != "1":
+            os.write(master, view.encode())
         sent, _ = read_until(master, rb"epochs done", 300)
+        sent = before + sent
         os.write(master, b"q")
         with contextlib.suppress(OSError):  # the terminal goes with the program
             while os.read(master, 65_536):
@@ -90,6 +103,34 @@ def watched(arguments: list[str], folder: Path, keys: Keys = ()) -> tuple[float,
         process.wait()
     session = json.loads((folder / f"{name}.json").read_bytes())
     return session["steps"] / session["seconds"], len(sent) / session["seconds"]
+
+
+def share_of_histograms(arguments: list[str]) -> float:
+    """What part of training goes into seeing how the layers' inputs are spread, at each epoch's end."""
+    options, extra = RunOptions(data=arguments[1]), dict(zip(arguments[2::2], arguments[3::2], strict=True))
+    if "--hidden" in extra:
+        options = replace(options, hidden=tuple(map(int, extra["--hidden"].split(","))))
+    if "--batch-size" in extra:
+        options = replace(options, batch_size=int(extra["--batch-size"]))
+    pin_blas()
+    run = Run(*prepare(replace(options, epochs=int(extra["--epochs"]))))
+    spent = 0.0
+
+    def timed(function: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: object) -> None:
+            nonlocal spent
+            began = time.perf_counter()
+            function(*given)
+            spent += time.perf_counter() - began
+
+        return call
+
+    seen = run.distributions
+    seen.see, seen.end_epoch = timed(seen.see), timed(seen.end_epoch)  # type: ignore[method-assign]
+    began = time.perf_counter()
+    while run.ready:
+        run.step()
+    return spent / (time.perf_counter() - began)
 
 
 def key_to_screen(arguments: list[str], folder: Path, presses: int) -> list[float]:
@@ -149,6 +190,14 @@ def main(arguments: list[str] | None = None) -> None:
                 ratios.append(speed / plain)
                 sent.append(bytes_sent / 1000)
             print(f"watched against headless, {label}: {spread(ratios)}; kB/s sent {spread(sent, '{:.1f}')}")
+            for view, name in VIEWS.items():
+                ratios = []
+                for _ in range(given.repeats):
+                    plain = headless(arguments, folder)
+                    ratios.append(watched(arguments, folder, view=view)[0] / plain)
+                print(f"the same with view {view}, {name}: {spread(ratios)}")
+            shares = [100 * share_of_histograms(arguments) for _ in range(given.repeats)]
+            print(f"an epoch's histograms, {label}: {spread(shares)} % of training")
         small = ["--data", "digits", "--epochs", "600"]
         for label, keys in (("a ghost", GHOST), ("five twins", TWINS)):
             ratios = [

@@ -13,6 +13,7 @@ BINS = 32
 EDGES = np.sinh(np.linspace(-np.arcsinh(32.0), np.arcsinh(32.0), BINS - 1))  # the outer bins are open
 MOST_COLUMNS = 128
 _SAMPLED = 256  # values a layer
+_WAITING = 32  # epochs
 
 Counts = NDArray[np.uint16]
 
@@ -25,6 +26,11 @@ class Distributions:
         self.epochs: list[int] = []
         self._counts: list[Counts] = []
         self._sample: list[NDArray[np.floating]] = []
+        self._waiting: list[NDArray[np.floating]] = []  # samples to be counted, epoch by epoch
+
+    def wants(self, epoch: int) -> bool:
+        """Whether the end of this epoch is one of those that are kept."""
+        return not epoch % stride_at(epoch)
 
     def see(self, layer: int, inputs: NDArray[np.floating]) -> None:
         """Take a sample of a layer's inputs, (rows, units); layers come in order."""
@@ -33,18 +39,33 @@ class Distributions:
         self._sample.append(values[::stride][:_SAMPLED].copy())  # the activation will overwrite them
 
     def end_epoch(self, epoch: int) -> None:
-        """Put down what was seen, if this epoch is one of those that are kept."""
+        """Put down what was seen, if anything was. It is counted later, that of several epochs at once."""
         sample, self._sample = self._sample, []
-        if sample and not epoch % stride_at(epoch):
-            places = [np.searchsorted(EDGES, each) + BINS * i for i, each in enumerate(sample)]
-            counts = np.bincount(np.concatenate(places), minlength=BINS * self.layers)
-            self.add(epoch, counts.reshape(self.layers, BINS).astype(np.uint16))
+        if sample:
+            self.epochs.append(epoch)
+            self._waiting += sample
+            if len(self._waiting) >= _WAITING * self.layers:
+                self._count()
+            self._thin()
+
+    def _count(self) -> None:
+        waiting, self._waiting = self._waiting, []
+        if waiting:
+            places = EDGES.searchsorted(np.concatenate(waiting, dtype=np.float64))
+            places += np.repeat(np.arange(len(waiting)) * BINS, [len(each) for each in waiting])
+            counts = np.bincount(places, minlength=BINS * len(waiting)).astype(np.uint16)
+            self._counts += list(counts.reshape(-1, self.layers, BINS))
 
     def add(self, epoch: int, counts: Counts) -> None:
+        self._count()
         self.epochs.append(epoch)
         self._counts.append(counts)
+        self._thin()
+
+    def _thin(self) -> None:
         if len(self.epochs) > MOST_COLUMNS:
-            stride = stride_at(epoch)
+            self._count()
+            stride = stride_at(self.epochs[-1])
             kept = [i for i, each in enumerate(self.epochs) if not each % stride]
             self.epochs, self._counts = [self.epochs[i] for i in kept], [self._counts[i] for i in kept]
 
@@ -57,15 +78,18 @@ class Distributions:
 
     def since(self, epoch: int) -> list[tuple[int, Counts]]:
         """What is kept of the epochs behind this one."""
+        self._count()
         return [(each, c) for each, c in zip(self.epochs, self._counts, strict=True) if each > epoch]
 
     def truncate(self, epoch: int) -> None:
         """Forget the epochs behind this one. What was thinned meanwhile stays thinned: it is for the eye."""
+        self._count()
         kept = sum(each <= epoch for each in self.epochs)
         del self.epochs[kept:], self._counts[kept:]
 
     def counts(self) -> Counts:
         """(columns, layers, 32)."""
+        self._count()
         return np.array(self._counts, np.uint16).reshape(-1, self.layers, BINS)
 
 

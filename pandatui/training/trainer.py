@@ -111,8 +111,10 @@ class Trainer:
         self.epoch += 1
         self.learner.optimizer.flush()
         dev = self.dataset.dev
-        see = self.distributions.see
-        figures = self.network.evaluate(dev.inputs, dev.labels, lambda layer, y: see(layer, y[0]))
+        see, wanted = self.distributions.see, self.distributions.wants(self.epoch)
+        figures = self.network.evaluate(
+            dev.inputs, dev.labels, (lambda layer, y: see(layer, y[0])) if wanted else None
+        )
         cost, accuracy = (float(v[0]) for v in figures)
         self.distributions.end_epoch(self.epoch)
         self.history.add_dev(self.steps, cost, accuracy)

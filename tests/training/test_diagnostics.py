@@ -179,6 +179,7 @@ def test_going_back_and_forth_brings_them_back(new_run, dataset):
 
 def test_what_is_not_finite_is_counted_at_the_end():
     kept = Distributions(1)
+    assert kept.wants(1)
     kept.see(0, np.array([[np.nan, np.inf, -np.inf, 0.0]]))
     kept.end_epoch(1)
     counts = kept.counts()[0, 0]
