@@ -6,6 +6,8 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pandatui.data import DataError
+from pandatui.data.opening import open_regular
 from pandatui.search.spec import Spec, SpecError
 
 MAX_BYTES = 2**20
@@ -53,8 +55,10 @@ _EXAMPLE = (
 def load(path: Path) -> Spec:
     """The spec of a file, JSON where its name ends in .json, else TOML. Raises SpecError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
+    except DataError as error:
+        raise SpecError(str(error)) from None
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from None
     try:
