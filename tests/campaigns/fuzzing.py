@@ -6,6 +6,8 @@ writes COUNT mutations of a valid file of each kind, and the bombs, and prints a
 were refused, what was raised that is no refusal, the longest time that one took, and the peak of memory.
 """
 
+# ruff: noqa: E501 (tables read best with one case a line)
+
 from __future__ import annotations
 
 import gzip
@@ -138,7 +140,9 @@ class Kinds:
         table = np.column_stack([labels + 0.25, np.arange(60) % 7]).astype(np.float32)
         packed = io.BytesIO()
         np.savez_compressed(packed, X=table, y=labels)
-        rows = b"".join(b"%r,%d,%s\n" % (float(x), y, b"abc"[c : c + 1]) for (x, y), c in zip(table, labels))
+        rows = b"".join(
+            b"%r,%d,%s\n" % (float(x), y, b"abc"[c : c + 1]) for (x, y), c in zip(table, labels, strict=True)
+        )
         spec = Spec(run=RunOptions(data="xor", hidden=(4,), epochs=2), trials=4, rounds=2)
         opened = open_study(Store(folder), prepare_study(spec), "two")
         opened.study.begin_round()

@@ -3,6 +3,8 @@
 `PANDATUI_FUZZ` says how many mutations of each kind of file there are.
 """
 
+# ruff: noqa: E501 (tables read best with one case a line)
+
 from __future__ import annotations
 
 import ast
@@ -243,14 +245,18 @@ def offences(tree: ast.AST) -> Iterator[str]:
 def looked_up(tree: ast.AST) -> Iterator[str]:
     """getattr and setattr with a name that does not stand there."""
     for node in ast.walk(tree):
-        if isinstance(node, ast.Call) and ast.unparse(node.func) in (
-            "getattr",
-            "setattr",
-            "hasattr",
-            "object.__setattr__",
+        if (
+            isinstance(node, ast.Call)
+            and ast.unparse(node.func)
+            in (
+                "getattr",
+                "setattr",
+                "hasattr",
+                "object.__setattr__",
+            )
+            and not isinstance(node.args[1], ast.Constant)
         ):
-            if not isinstance(node.args[1], ast.Constant):
-                yield ast.unparse(node)
+            yield ast.unparse(node)
 
 
 # Each of these names comes from our own lists: fields of our dataclasses, knobs, options. None is of a file.
