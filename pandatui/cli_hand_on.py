@@ -13,7 +13,7 @@ import numpy as np
 from pandatui import report, report_curve, report_sessions
 from pandatui.cli_replay import Replay
 from pandatui.data import Dataset
-from pandatui.plain import plain
+from pandatui.plain import harmless, plain
 from pandatui.sessions import Session, Store
 from pandatui.sessions.export import as_csv, as_npz, as_schedule, step_of
 from pandatui.sessions.inputs import load_inputs
@@ -69,9 +69,10 @@ def predict_rows(
         found = run.network.probabilities(inputs)[0]  # (rows, C)
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\n")
-    writer.writerow(["row", "label", *(f"p({name})" for name in dataset.classes)])
+    classes = [harmless(name) for name in dataset.classes]
+    writer.writerow(["row", "label", *(f"p({name})" for name in classes)])
     for row, (best, shares) in enumerate(zip(found.argmax(axis=1), found, strict=True), start=1):
-        writer.writerow([row, dataset.classes[best], *map(str, shares)])
+        writer.writerow([row, classes[best], *map(str, shares)])
     _write_text(out.getvalue(), output)
     return 0
 

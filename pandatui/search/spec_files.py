@@ -6,6 +6,9 @@ from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
 
+from pandatui.data import DataError
+from pandatui.data.opening import open_regular
+from pandatui.plain import harmless
 from pandatui.search.spec import Spec, SpecError
 
 MAX_BYTES = 2**20
@@ -53,8 +56,10 @@ _EXAMPLE = (
 def load(path: Path) -> Spec:
     """The spec of a file, JSON where its name ends in .json, else TOML. Raises SpecError."""
     try:
-        with path.open("rb") as file:
+        with open_regular(path) as file:
             raw = file.read(MAX_BYTES + 1)
+    except DataError as error:
+        raise SpecError(str(error)) from None
     except OSError as error:
         raise SpecError(f"{path}: {error.strerror}") from None
     try:
@@ -147,11 +152,16 @@ def _inline(dimension: dict[str, Any]) -> str:
     return "{" + ", ".join(f"{key} = {_value(value)}" for key, value in dimension.items()) + "}"
 
 
+def _quoted(text: str) -> str:
+    """As a JSON string, which is a TOML string, but for DEL."""
+    return json.dumps(text, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
 def _value(value: object) -> str:
     if isinstance(value, bool):
         return "true" if value else "false"
-    if isinstance(value, str):  # a JSON string is a TOML string, but for DEL
-        return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+    if isinstance(value, str):
+        return "".join(c if harmless(c) == c else json.dumps(c)[1:-1] for c in _quoted(value))
     if isinstance(value, list):
         return "[" + ", ".join(map(_value, value)) + "]"
     return repr(value)

@@ -211,7 +211,8 @@ def decode(raw: bytes, run: Run) -> Checkpoint:
     except CheckpointError:
         raise
     except _UNREADABLE as error:
-        raise CheckpointError(f"not a checkpoint: {type(error).__name__}: {error}") from None
+        says = " ".join(str(error).split())[:200]  # an archive's error may quote all that it found
+        raise CheckpointError(f"not a checkpoint: {type(error).__name__}: {says}") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

@@ -171,7 +171,7 @@ class Population:
         costs = costs.astype(np.float64)
         self.steps += 1
         if not finite:
-            stuck = ~self._learner.finite(costs)
+            stuck = ~self._learner.whole
             costs[stuck] = np.nan
             self._leave(stuck, "non-finite", self.steps - 1)
             if not self.members:

@@ -22,6 +22,7 @@ from typing import Any
 
 import pytest
 
+from pandatui import cli
 from pandatui.sessions import Store
 from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.recovery import journal_path
@@ -164,3 +165,22 @@ def campaign(tmp_path: Path) -> Callable[[str], Campaign]:
         return made
 
     return campaign
+
+
+@pytest.fixture
+def outside(
+    monkeypatch: pytest.MonkeyPatch, capfd: pytest.CaptureFixture[str], tmp_path: Path
+) -> Callable[..., tuple[int, str, str]]:
+    """Runs a command in this process, in a folder of its own: (status, stdout, stderr)."""
+    monkeypatch.chdir(tmp_path)
+
+    def run(*args: object) -> tuple[int, str, str]:
+        monkeypatch.setattr(sys, "argv", ["pandatui", *map(str, args)])
+        try:
+            cli.main()
+            status = 0
+        except SystemExit as done:
+            status = done.code if isinstance(done.code, int) else 0
+        return (status, *capfd.readouterr())
+
+    return run

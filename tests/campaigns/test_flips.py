@@ -1,6 +1,6 @@
 """Single bits flipped at random in what a killed run has left: never is other content shown, or gone on from.
 
-`PANDATUI_FLIPS` says how many in each of the three files: session, journal and checkpoint.
+`PANDATUI_FLIPS` says how many in each of the files: session, journal and checkpoint, and a study's two.
 """
 
 from __future__ import annotations
@@ -12,6 +12,14 @@ import shutil
 import pytest
 from msgspec.structs import replace
 
+from pandatui.search import shelf
+from pandatui.search.cohort import lend
+from pandatui.search.engines import Inline
+from pandatui.search.keeper import open_study
+from pandatui.search.ledger import merged as study_with
+from pandatui.search.race import Race
+from pandatui.search.setup import prepare as prepare_study
+from pandatui.search.spec import Spec
 from pandatui.sessions import Recorder, SessionError, Store
 from pandatui.sessions import recorder as recorder_module
 from pandatui.sessions.checkpoints import folder_of
@@ -145,3 +153,44 @@ def test_in_a_checkpoint(left, monkeypatch):
         last.write_bytes(raw)
         from_the_seed += gone_on() == run.steps
     assert from_the_seed > 0.5 * FLIPS  # the rest are what the archive has twice, or dates
+
+
+# -- a study -------------------------------------------------------------------------------------------------
+
+
+@pytest.fixture
+def raced(tmp_path):
+    """A study as a kill leaves it: its file from the start, all that has ended in its journal."""
+    spec = Spec(run=RunOptions(data="xor", hidden=(4,), epochs=2), trials=6, rounds=2)
+    ready = prepare_study(spec)
+    lend(ready.dataset, ready.base)
+    opened = open_study(Store(tmp_path / "racing"), ready, "one")
+    Race(opened.study, ready.dataset, Inline(), opened.keeper).run()
+    shutil.copytree(tmp_path / "racing", tmp_path / "killed")
+    opened.keeper.close()
+    return tmp_path / "killed" / "one.study.json"
+
+
+def test_in_a_study(raced):
+    journal_path(raced).unlink(missing_ok=True)
+    true, refused, edited = shelf.look(raced).study, 0, 0
+    for raw in flipped(raced.read_bytes(), "study"):
+        raced.write_bytes(raw)
+        try:
+            found = shelf.look(raced)
+        except SessionError:
+            refused += 1
+            continue
+        edited += found.edited
+        assert found.edited or found.study == true
+    assert refused + edited > 0.9 * FLIPS
+
+
+def test_in_the_journal_of_a_study(raced):
+    """What is shown is the file with the first so many records."""
+    journal = journal_path(raced)
+    file, records = shelf.read(raced)[0], read_journal(journal).records
+    shown = [study_with(file, records[:n]) for n in range(len(records) + 1)]
+    for raw in flipped(journal.read_bytes(), "journal of a study"):
+        journal.write_bytes(raw)
+        assert shelf.look(raced).study in shown[:-1]

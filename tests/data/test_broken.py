@@ -9,6 +9,7 @@ import io
 import os
 import re
 import struct
+import sys
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
@@ -18,6 +19,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from pandatui import cli
 from pandatui.data import DataError, inspect, load
 
 GOOD = "".join(f"{i},{i % 7},{'ab'[i % 2]}\n" for i in range(30))
@@ -391,3 +393,27 @@ def test_one_wrong_byte_never_gives_a_traceback(tmp_path_factory, at, change, ki
 )
 def test_noise_never_gives_a_traceback(tmp_path_factory, noise, start):
     attacked(tmp_path_factory.mktemp("noise") / "my-images.idx3", start + noise)
+
+
+# -- as a command --------------------------------------------------------------------------------------------
+
+
+def test_every_broken_file_is_one_line_and_status_2(tmp_path, monkeypatch, capfd):
+    """All of the tables above, by `data` and `train`: the line names the file, what was expected and found."""
+    monkeypatch.chdir(tmp_path)
+    cases = [(f"{i}.csv", content, options) for i, (_, content, options, _) in enumerate(CSV)]
+    cases += [(f"{i}.npz", content(), {}) for i, (_, content, _) in enumerate(NPZ)]
+    assert len(cases) >= 40
+    for name, content, options in cases:
+        Path(name).write_bytes(content)
+        chosen = ["--label", options["label"]] if "label" in options else []
+        chosen += [word for column in options.get("drop", ()) for word in ("--drop", column)]
+        for command in (["data", name, *chosen], ["train", "--data", name, *chosen]):
+            monkeypatch.setattr(sys, "argv", ["pandatui", *command])
+            with pytest.raises(SystemExit) as done:
+                cli.main()
+            out, err = capfd.readouterr()
+            assert (done.value.code, out, err.count("\n")) == (2, "", 1), (command, err)
+            assert err.startswith("pandatui: ")
+            assert name in err
+            assert "found" in err
