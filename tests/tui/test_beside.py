@@ -91,7 +91,9 @@ async def test_g_goes_round_and_says_each(stage: Opened) -> None:
         await s.until(lambda: s.steps == 1)
         await s.press("g")
         await s.says("no nudge that stands: a ghost is the run without one")
-        await s.press("A", "D", "g")
+        await s.press("A", "D")
+        await s.says("decay 0 → 0.01")
+        await s.press("g")
         await s.says("ghost: the run without nudge 2 · g again: without any · k keeps it")
         assert kinds(s) == {GHOST}
         await s.press("g")
