@@ -36,7 +36,7 @@ class TerminalDriver(LinuxDriver):
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
-        self._file = cast(Any, _Outlived(self._file))
+        self._file = cast(Any, _Outlived(cast(IO[str], self._file)))
 
     def write(self, data: str) -> None:
         """Drop it where the writer has ended: its queue is never emptied again."""
