@@ -11,7 +11,7 @@ import click
 from pandatui import __version__
 from pandatui.cli_batch import batch
 from pandatui.cli_doctor import completion, doctor
-from pandatui.cli_options import options_of, run_options
+from pandatui.cli_options import need_terminal, options_of, run_options
 from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
 
@@ -92,8 +92,7 @@ def watch(
             raise click.UsageError(f"{plain(repr(file))}: no such command or file; see pandatui --help")
     options = options_of(settings)
     speed = _pace(pace)
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("the screen needs a terminal; without one use: pandatui train [RUN OPTIONS]")
+    need_terminal("pandatui train [RUN OPTIONS]")
     from pandatui.report import LoadProgress
     from pandatui.sessions.store import check_name
     from pandatui.training.setup import prepare
@@ -160,11 +159,16 @@ def train(
     options = options_of(settings, plan=plan)
     store = Store(folder_of(sessions))
     identity = Identity.new(store.new_name() if name is None else name)
+    taken = f"session {identity.name!r} exists in {store.folder}: expected a new --name"
     if store.path(identity.name).exists():
-        raise click.UsageError(f"session {identity.name!r} exists in {store.folder}: expected a new --name")
+        raise click.UsageError(taken)
     config, dataset = prepare(options, report.LoadProgress())
     driver = Driver(Run(config, dataset))
-    sys.exit(report.train(driver, Recorder(driver, store, identity), every=every, as_json=as_json))
+    try:
+        status = report.train(driver, Recorder(driver, store, identity), every=every, as_json=as_json)
+    except FileExistsError:  # another program has begun it since
+        raise click.UsageError(taken) from None
+    sys.exit(status)
 
 
 @cli.command()
@@ -243,7 +247,7 @@ def _foreseen(error: ValueError) -> bool:
 def _refuse(message: str) -> int:
     from pandatui.plain import plain
 
-    print(f"pandatui: {plain(message, 1000)}", file=sys.stderr)
+    _tell(f"pandatui: {plain(message, 1000)}")
     return USAGE
 
 
@@ -251,5 +255,10 @@ def _internal(error: Exception) -> int:
     from pandatui.report import show_traceback
 
     show_traceback(error)
-    print(f"pandatui: internal error: {type(error).__name__}; please report it", file=sys.stderr)
+    _tell(f"pandatui: internal error: {type(error).__name__}; please report it")
     return INTERNAL
+
+
+def _tell(line: str) -> None:
+    with contextlib.suppress(OSError):  # a terminal that has gone: the status still says it
+        print(line, file=sys.stderr, flush=True)

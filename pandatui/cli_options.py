@@ -1,5 +1,7 @@
 """RUN OPTIONS: what `pandatui`, `train` and `batch` have in common."""
 
+import os
+import sys
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, TypeVar
 
@@ -60,6 +62,15 @@ def run_options(command: F, *, called: str = "What to call the session. [two wor
     ):
         command = option(command)
     return command
+
+
+def need_terminal(instead: str) -> None:
+    """Refuse a screen where there is no terminal, or one that can't move its cursor; say what works there."""
+    ours = (sys.stdin, sys.stderr)
+    if not all(each is not None and each.isatty() for each in ours):
+        raise click.UsageError(f"the screen needs a terminal; without one use: {instead}")
+    if os.environ.get("TERM", "").lower() in ("dumb", "unknown"):
+        raise click.UsageError(f"the screen needs a terminal that moves its cursor; else use: {instead}")
 
 
 def options_of(settings: dict[str, Any], **more: Any) -> "RunOptions":

@@ -5,6 +5,7 @@ from typing import Any
 
 import click
 
+from pandatui.cli_options import need_terminal
 from pandatui.cli_sessions import as_json_option, data_option, of_session, store_of
 
 NOT_TO_BE_RERUN, DIVERGED = 5, 6
@@ -28,8 +29,8 @@ def resume(session: str | None, sessions: str | None, as_json: bool, **options: 
     from pandatui.sessions.store import look
 
     headless = options["headless"] or as_json
-    if not headless and not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("the screen needs a terminal; without one use: pandatui resume --headless")
+    if not headless:
+        need_terminal("pandatui resume --headless")
     store = store_of(sessions)
     path = store.find(session)
     if headless and options["epochs"] is None:

@@ -202,10 +202,9 @@ def predict(session: str, file: str, sessions: str | None, **options: Any) -> No
 
 
 def _play(session: str | None, sessions: str | None, speed: float) -> int:
-    import sys
+    from pandatui.cli_options import need_terminal
 
-    if not (sys.stdin.isatty() and sys.stderr.isatty()):
-        raise click.UsageError("the screen needs a terminal; without one: pandatui show, or replay --verify")
+    need_terminal("pandatui show, or replay --verify")
     from pandatui.settings import load_settings
     from pandatui.training.setup import RunOptions
     from pandatui.tui.app import Start, run_app

@@ -1,11 +1,13 @@
 """Headless output: progress, summaries and JSON. Data go to stdout, talk to stderr."""
 
 import contextlib
+import errno
 import json
 import math
 import os
 import shlex
 import signal
+import stat
 import sys
 import threading
 import time
@@ -52,8 +54,17 @@ def put(text: str) -> None:
     """Data, on stdout."""
     try:
         print(text, flush=True)
-    except BrokenPipeError:  # `pandatui … | head`: whoever read has seen enough
+    except OSError as error:
+        if not _unread(error):
+            raise
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+
+
+def _unread(error: OSError) -> bool:
+    """Whether whoever read has gone: `pandatui … | head`, or a terminal that was closed."""
+    if isinstance(error, BrokenPipeError):
+        return True
+    return error.errno == errno.EIO and stat.S_ISCHR(os.fstat(sys.stdout.fileno()).st_mode)
 
 
 class LoadProgress:

@@ -223,6 +223,10 @@ def finished_study(store: Store, ready: Ready, name: str | None = None) -> Study
 def _begun(keeper: Keeper, study: Study, notes: tuple[str, ...], *, new: bool) -> Opened:
     try:
         keeper.begin(new=new)
+    except FileExistsError:
+        keeper.let_go(remove=new)
+        name = study_name(keeper.path)
+        raise SessionError(f"study {name!r} was begun by another program just now") from None
     except BaseException:
         keeper.let_go(remove=new)
         raise

@@ -1,6 +1,7 @@
 """The app: it starts and ends runs, owns themes, keys and signals, and never the numbers."""
 
 import asyncio
+import contextlib
 import signal
 import sys
 import time
@@ -13,6 +14,8 @@ from typing import ClassVar
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.driver import Driver as TextualDriver
+from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from pandatui.data import DataError, Dataset
@@ -42,6 +45,7 @@ from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
 from pandatui.tui.screens.watch import WatchScreen
+from pandatui.tui.terminal import TerminalDriver
 from pandatui.tui.themes import DEFAULT_MUTED, DEFAULT_THEME, THEMES
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
@@ -86,6 +90,10 @@ class PandaApp(BesideApp):
         self._start = start
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
+
+    def get_driver_class(self) -> type[TextualDriver]:
+        found = super().get_driver_class()
+        return TerminalDriver if found is LinuxDriver else found
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -390,5 +398,6 @@ def run_app(start: Start) -> int:
         app.end_race()
     crashed = app.return_code == 1
     for line in app.farewell:
-        print(plain(line, 1000), file=sys.stderr)
+        with contextlib.suppress(OSError):  # the terminal has gone
+            print(plain(line, 1000), file=sys.stderr, flush=True)
     return INTERNAL if crashed else (app.return_code or 0)

@@ -1,0 +1,56 @@
+"""The terminal may go before the program does: then what would be shown is dropped, and the program ends.
+
+Textual's own driver waits without end for its writer, which an error has ended; takes over the terminal a
+second time when it is told to go on without having been suspended, as the kernel does at a hang-up; and shows
+as a mistake of the program that nothing can be read.
+"""
+
+import contextlib
+import os
+import signal
+from typing import IO, Any, cast
+
+from textual.drivers.linux_driver import LinuxDriver
+
+
+class _Outlived:
+    """A file that may go away: what can't be written then is dropped."""
+
+    def __init__(self, file: IO[str]) -> None:
+        self._file = file
+
+    def write(self, text: str) -> None:
+        with contextlib.suppress(OSError):
+            self._file.write(text)
+
+    def flush(self) -> None:
+        with contextlib.suppress(OSError):
+            self._file.flush()
+
+    def fileno(self) -> int:
+        return self._file.fileno()
+
+
+class TerminalDriver(LinuxDriver):
+    """Textual's, for a terminal that may be closed at any moment."""
+
+    def __init__(self, *args: Any, **more: Any) -> None:
+        super().__init__(*args, **more)
+        self._file = cast(Any, _Outlived(cast(IO[str], self._file)))
+
+    def write(self, data: str) -> None:
+        """Drop it where the writer has ended: its queue is never emptied again."""
+        if self._writer_thread is not None and self._writer_thread.is_alive():
+            super().write(data)
+
+    def run_input_thread(self) -> None:
+        """Read keys; when the terminal has gone, say so to the app as the kernel would."""
+        try:
+            super().run_input_thread()
+        except OSError:
+            os.kill(os.getpid(), signal.SIGHUP)
+
+    def _sigcont_application(self, *_: Any) -> None:
+        """Come back only from where ctrl+z has sent it."""
+        if self._must_signal_resume:
+            super()._sigcont_application()
