@@ -2,8 +2,8 @@
 
 Rows: training under the watch screen at full pace against headless, per network and view, with a ghost and
 with twins; bytes sent to the terminal; what an epoch's histograms of the layers' inputs take; key press to
-the answer on the screen while training at full pace; start-up times. Ratios come from runs taken in turn, so that
-a machine whose speed drifts does not favour one side.
+the answer on the screen while training at full pace; start-up times. Ratios come from runs taken in turn,
+so that a machine whose speed drifts does not favour one side.
 """
 
 import argparse
