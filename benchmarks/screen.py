@@ -127,11 +127,14 @@ def spread(values: list[float], form: str = "{:.2f}") -> str:
     return f"{middle} ({low}–{high})"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--fashion-mnist", help="the IDX folder, for the row of the larger network")
-    given = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="two repeats")
+    given = parser.parse_args(arguments)
+    if given.quick:
+        given.repeats = 2
     rows = [("64-64-32-10, m=64", ["--data", "digits", "--epochs", "2000"])]
     if given.fashion_mnist:
         large = ["--data", given.fashion_mnist, "--hidden", "512,256", "--batch-size", "128", "--epochs", "6"]

@@ -1,5 +1,5 @@
 """Make the README's pictures from the running app: `python docs/make_pictures.py`, also with `--race`,
-`--beside` or `--compare`.
+`--beside`, `--compare`, `--layers`, `--batch-norm` or `--predictions`.
 
 It plays the first lesson with real keys at two epochs a second and takes what is on the screen at epoch 23;
 `--beside` asks for a ghost and twins on the way and takes epoch 34, `--compare` lays three sessions over it.
@@ -26,6 +26,11 @@ OTHERS = {  # to compare with: options of pandatui train
     "adam-wren": ("--optimizer", "adam", "--learning-rate", "0.01", "--no-batch-norm"),
 }
 COMPARE = {**LESSON, 30: "5", 32: ("space", "space", "space", "enter")}
+VIEWS = {
+    "layers": (34, {**LESSON, 22: "2"}),
+    "batch-norm": (34, {**LESSON, 22: "3", 23: "o"}),
+    "predictions": (34, {**LESSON, 33: "4"}),
+}
 Presses = Mapping[int, Sequence[str]]
 
 
@@ -118,7 +123,7 @@ if __name__ == "__main__":
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("target", nargs="?")
     which = parser.add_mutually_exclusive_group()
-    for name in ("race", "beside", "compare"):
+    for name in ("race", "beside", "compare", *VIEWS):
         which.add_argument(f"--{name}", dest="which", action="store_const", const=name, default="watch")
     parser.add_argument("--size", default="120x36")
     parser.add_argument("--theme", default="panda-dark")
@@ -131,6 +136,12 @@ if __name__ == "__main__":
     if given.which == "race":
         asyncio.run(race_picture(target, (columns, rows), given.theme, given.ascii))
     else:
-        last, presses = {"watch": (23, LESSON), "beside": (34, BESIDE), "compare": (38, COMPARE)}[given.which]
+        pictures: dict[str, tuple[int, Presses]] = {
+            "watch": (23, LESSON),
+            "beside": (34, BESIDE),
+            "compare": (38, COMPARE),
+            **VIEWS,
+        }
+        last, presses = pictures[given.which]
         last = given.epoch or last
         asyncio.run(picture(target, (columns, rows), given.theme, given.ascii, last, presses))

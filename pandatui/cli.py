@@ -172,7 +172,10 @@ def train(
 @click.option("--label", metavar="COLUMN", help="The column to predict. [the last]")
 @click.option("--drop", metavar="COLUMN", multiple=True, help="A column to leave out; repeatable.")
 def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
-    """List the built-in data sets, or say what a file would load as."""
+    """List the built-in data sets, or say what a file would load as.
+
+    A folder's X.npy of 256 MB or more is mapped, not loaded: its rows are read as they are needed.
+    """
     from pandatui import report
     from pandatui.data import BUILT_IN, inspect
 

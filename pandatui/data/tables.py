@@ -15,10 +15,10 @@ from typing import BinaryIO
 
 import numpy as np
 
-from pandatui.data.dataset import Raw
 from pandatui.data.errors import DataError, listing, quote, show
 from pandatui.data.labels import is_missing, number, order_classes
 from pandatui.data.opening import check_size, open_regular
+from pandatui.data.raw import Raw
 from pandatui.data.standardise import Array, Progress
 
 CHUNK = 2048  # rows converted at once

@@ -3,6 +3,7 @@
 The panda, a cohort of trials and a band of twins all learn through this one step.
 """
 
+import math
 from collections.abc import Sequence
 
 import numpy as np
@@ -34,9 +35,9 @@ class Learner:
         with np.errstate(all="ignore"):
             costs = self.gradients(x, labels)
             # a finite sum of squares proves every term finite; only one that is not needs a second look
-            sums = np.vecdot(network.gradients, network.gradients)
-            sums += costs
-            if not np.isfinite(sums).all() and not (finite := self.finite(costs)).all():
+            flat = network.gradients.reshape(-1)
+            total = sum(costs.tolist(), float(flat.dot(flat)))
+            if not math.isfinite(total) and not (finite := self.finite(costs)).all():
                 self._update_only(np.flatnonzero(finite))
                 return costs, False
             network.absorb_statistics()

@@ -11,6 +11,7 @@ import numpy as np
 
 from pandatui.training.batches import Batches
 from pandatui.training.config import MAX_EPOCHS, RunConfig
+from pandatui.training.counterpart import Counterpart
 from pandatui.training.effect import Effect, effect
 from pandatui.training.events import Event
 from pandatui.training.history import Floats, History, Series
@@ -168,6 +169,7 @@ class Companions:
     """Those that a run has now, one of each kind. All of it is called between two of the run's steps."""
 
     def __init__(self) -> None:
+        self.counterpart: Counterpart | None = None  # follows the run's jumps by itself; asked for always
         self._all: dict[str, Companion] = {}
         self._asked: set[str] = set()  # those that a person asked for keep on at full pace
 
@@ -253,6 +255,11 @@ class Companions:
                     break
                 companion.step(run)
                 worked = True
+        for _ in range(CATCHING_UP if self.counterpart is not None else 0):
+            if self.counterpart is None or not self.counterpart.behind(run):
+                break
+            self.counterpart.step(run)
+            worked = True
         return worked
 
     def look(

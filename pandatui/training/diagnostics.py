@@ -3,6 +3,7 @@ large its gradient and its update are. It looks at the mini-batch that comes nex
 """
 
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -15,6 +16,7 @@ SATURATED = 0.99  # |tanh| above it; of a sigmoid what is as far out
 DEAD_SHARE, SATURATED_SHARE = 0.5, 0.5  # from here on it is said in words
 HEALTHY = (-4.0, -2.0)  # log10 of update over weight: about a thousandth
 VANISHED, EXPLODED = 1e-3, 1e3  # gradient norm of a layer over that of the last
+TOO_FAR = 0.0  # log10 of update over weight: a step as large as the weights
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +90,7 @@ def examine(trainer: Trainer) -> tuple[LayerHealth, ...]:
             else:
                 y = z + views[f"b{i}"][0]
             a = y.copy()
-            ACTIVATIONS[config.activation].forward(a, np.empty_like(a))
+            ACTIVATIONS[config.activation].forward(a, np.zeros_like(a))
             found.append(
                 LayerHealth(
                     f"hidden {i}",
@@ -144,21 +146,73 @@ def _saturated(a: NDArray[np.floating], activation: str) -> float:
 
 
 def troubles(layers: tuple[LayerHealth, ...]) -> tuple[str, ...]:
-    """What is wrong, in words: gradients that vanish or explode; layers dead, saturated or behind."""
+    """What is wrong, in words, the worst first: gradients that vanish or explode; layers dead, saturated or
+    behind. What is wrong with several layers is said once."""
+    output = layers[-1].gradient
+    reference = output if math.isfinite(output) and output > 0 else math.nan
+
+    def those(wrong: Callable[[LayerHealth], bool]) -> list[int]:
+        return [i for i, layer in enumerate(layers) if wrong(layer)]
+
+    def most(found: list[int], figure: Callable[[LayerHealth], float], *, low: bool = False) -> float:
+        return (min if low else max)(figure(layers[i]) for i in found)
+
     said = []
-    reference = layers[-1].gradient
-    for layer in layers:
-        if reference > 0 and layer.gradient < VANISHED * reference:
-            said.append(f"{layer.name}: gradients vanish, {layer.gradient / reference:.0e} of the output's")
-        if not math.isfinite(layer.gradient) or (reference > 0 and layer.gradient > EXPLODED * reference):
-            said.append(f"{layer.name}: gradients explode")
-        if layer.dead >= DEAD_SHARE:
-            said.append(f"{layer.name}: {layer.dead:.0%} of its units are dead, 0 for every example")
-        if layer.saturated >= SATURATED_SHARE:
-            said.append(f"{layer.name}: {layer.saturated:.0%} of its activations are saturated")
-        if layer.test_mode_lags:
-            said.append(
-                f"{layer.name}: test mode is behind, its spread {layer.spread_ratio:.2g} of the batch's; "
-                "do not trust dev cost yet"
-            )
+    if found := those(lambda layer: math.isnan(layer.gradient)):
+        said.append(f"{_named(found, layers)}: what comes back is no number any more")
+    if found := those(lambda layer: layer.gradient > EXPLODED * reference or math.isinf(layer.gradient)):
+        times = most(found, lambda layer: layer.gradient) / reference
+        far = f", {_up_to(found)}{times:.0e} times the output's" if math.isfinite(times) else ""
+        said.append(f"{_named(found, layers)}: gradients explode{far}")
+    if found := those(lambda layer: layer.update >= TOO_FAR):
+        times = 10 ** most(found, lambda layer: layer.update)
+        said.append(
+            f"{_named(found, layers)}: updates explode, a step is {_up_to(found)}{times:.2g} times "
+            f"{_whose(found)} weights"
+        )
+    if found := those(lambda layer: layer.gradient < VANISHED * reference):
+        share = most(found, lambda layer: layer.gradient, low=True) / reference
+        down = "down to " if len(found) > 1 else ""
+        far = f"{down}{share:.0e} of the output's" if share else f"{down}none at all"
+        said.append(f"{_named(found, layers)}: gradients vanish, {far}")
+    if found := those(lambda layer: layer.dead >= DEAD_SHARE):
+        share = most(found, lambda layer: layer.dead)
+        said.append(
+            f"{_named(found, layers)}: {_up_to(found)}{share:.0%} of {_whose(found)} units are dead, "
+            "0 for every example"
+        )
+    if found := those(lambda layer: layer.saturated >= SATURATED_SHARE):
+        share = most(found, lambda layer: layer.saturated)
+        said.append(
+            f"{_named(found, layers)}: {_up_to(found)}{share:.0%} of {_whose(found)} activations "
+            "are saturated"
+        )
+    if found := those(lambda layer: layer.test_mode_lags):
+        worst = layers[max(found, key=lambda i: abs(math.log(layers[i].spread_ratio)))].spread_ratio
+        said.append(
+            f"{_named(found, layers)}: test mode is behind, {_whose(found)} spread "
+            f"{_up_to(found)}×{worst:.2g} of the batch's; do not trust dev cost yet"
+        )
     return tuple(said)
+
+
+def _up_to(found: list[int]) -> str:
+    return "up to " if len(found) > 1 else ""
+
+
+def _whose(found: list[int]) -> str:
+    return "their" if len(found) > 1 else "its"
+
+
+def _named(found: list[int], layers: tuple[LayerHealth, ...]) -> str:
+    """hidden 1, hidden 2–5, 7, output: what they are called together."""
+    hidden = [i for i in found if i < len(layers) - 1]
+    runs: list[list[int]] = []
+    for i in hidden:
+        if runs and runs[-1][-1] == i - 1:
+            runs[-1].append(i)
+        else:
+            runs.append([i])
+    numbers = ", ".join(f"{r[0] + 1}–{r[-1] + 1}" if len(r) > 1 else str(r[0] + 1) for r in runs)
+    names = [f"hidden {numbers}"] if numbers else []
+    return ", ".join(names + ([layers[-1].name] if len(found) > len(hidden) else []))

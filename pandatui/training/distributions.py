@@ -4,6 +4,8 @@ A histogram a layer at each epoch's end, of values of the dev set in test mode (
 that are even on the scale of asinh, so that one picture holds a spread of 0.1 and one of 50.
 """
 
+from collections.abc import Sequence
+
 import numpy as np
 from numpy.typing import NDArray
 
@@ -45,6 +47,13 @@ class Distributions:
             stride = stride_at(epoch)
             kept = [i for i, each in enumerate(self.epochs) if not each % stride]
             self.epochs, self._counts = [self.epochs[i] for i in kept], [self._counts[i] for i in kept]
+
+    @classmethod
+    def of(cls, epochs: Sequence[int], counts: Counts) -> "Distributions":
+        """Those on record: counts (columns, layers, 32)."""
+        made = cls(counts.shape[1])
+        made.epochs, made._counts = list(epochs), list(counts)
+        return made
 
     def since(self, epoch: int) -> list[tuple[int, Counts]]:
         """What is kept of the epochs behind this one."""

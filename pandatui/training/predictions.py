@@ -14,6 +14,8 @@ from pandatui.nn import Network
 
 MARGIN = 0.06  # of the data's extent, on each side
 MOST_ROWS = 20_000  # of dev data looked at
+_LEAST_ROWS = 512
+_WORK = 5e8  # rows × weights that a look may take while the run trains: tens of milliseconds
 
 Floats = NDArray[np.float64]
 Ints = NDArray[np.intp]
@@ -35,7 +37,8 @@ class Regions:
 class Mistakes:
     """`confusion` (true, predicted) counts; the rows that were missed worst, with their probabilities.
 
-    `rows` are places in the part, `probability` that of the true label: the smallest first.
+    `rows` are places in the part, `probability` that of the true label, the smallest first, `sureness` that
+    of the label predicted. `first_predicted` is what is predicted for all the rows that were looked at.
     """
 
     confusion: Ints
@@ -43,6 +46,8 @@ class Mistakes:
     true: Ints
     predicted: Ints
     probability: Floats
+    sureness: Floats
+    first_predicted: Ints
 
     @property
     def precision(self) -> Floats:
@@ -94,16 +99,30 @@ def regions(
     return Regions(winner.reshape(height, width), certainty.reshape(height, width), bounds)
 
 
-def mistakes(network: Network, part: Part, classes: int, most: int = 12) -> Mistakes:
-    """Confusion on the first 20,000 rows of a part, and its worst mistakes."""
-    labels = part.labels[:MOST_ROWS]
+def rows_in_a_moment(network: Network, rows: int) -> int:
+    """How many of so many rows can be looked at without holding up the training."""
+    quick = max(_LEAST_ROWS, int(_WORK / max(1, network.n_weights)))
+    return min(rows, MOST_ROWS, quick)
+
+
+def mistakes(
+    network: Network, part: Part, classes: int, *, rows: int = MOST_ROWS, most: int = 40
+) -> Mistakes:
+    """Confusion on the first rows of a part, and its worst mistakes."""
+    labels = part.labels[:rows]
     with np.errstate(all="ignore"):
-        probabilities = network.probabilities(part.inputs[:MOST_ROWS])[0]
+        probabilities = network.probabilities(part.inputs[:rows])[0]
     predicted = probabilities.argmax(axis=1)
     confusion = np.bincount(labels * classes + predicted, minlength=classes * classes)
     of_true = probabilities[np.arange(len(labels)), labels].astype(np.float64)
     missed = np.flatnonzero(predicted != labels)
     worst = missed[np.argsort(of_true[missed], kind="stable")][:most]
     return Mistakes(
-        confusion.reshape(classes, classes), worst, labels[worst], predicted[worst], of_true[worst]
+        confusion=confusion.reshape(classes, classes),
+        rows=worst,
+        true=labels[worst],
+        predicted=predicted[worst],
+        probability=of_true[worst],
+        sureness=probabilities[worst, predicted[worst]].astype(np.float64),
+        first_predicted=predicted,
     )

@@ -196,10 +196,18 @@ class Trainer:
 
     def restore(self, state: RunState) -> None:
         """Back to an earlier state of this run, whole: the next steps have the bits that they had then."""
-        network, optimizer = self.network, self.learner.optimizer
         self.history.restore(state.history)
         self.rates.truncate(state.steps)
         self.distributions.truncate(state.epoch)
+        self._below_guessing, self._worse_since = state.below_guessing, state.worse_since
+        recent = self.history.train.last(BLOWN_UP_WINDOW)
+        hot = np.flatnonzero(recent > BLOWN_UP_FACTOR * self.guessing)
+        self._hot = state.steps - len(recent) + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
+        self.stand_at(state)
+
+    def stand_at(self, state: RunState) -> None:
+        """Take on a state but for its curves: enough to look at it."""
+        network, optimizer = self.network, self.learner.optimizer
         self.last_event = state.last_event
         self.steps, self.epoch, self.target_epochs = state.steps, state.epoch, state.target_epochs
         self.knobs, self.base_rate, self.spent = dict(state.knobs), state.base_rate, state.spent
@@ -211,10 +219,6 @@ class Trainer:
         optimizer.second[...] = state.second
         optimizer.first_product[...] = state.first_product
         optimizer.second_product[...] = state.second_product
-        self._below_guessing, self._worse_since = state.below_guessing, state.worse_since
-        recent = self.history.train.last(BLOWN_UP_WINDOW)
-        hot = np.flatnonzero(recent > BLOWN_UP_FACTOR * self.guessing)
-        self._hot = self.steps - len(recent) + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
         self.status = "finished" if self.epoch >= self.target_epochs else "running"
         self._turn_knobs()
 

@@ -59,6 +59,20 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
     return keys_line(keys, width)
 
 
+def inside_foot(s: Snapshot, own: Sequence[tuple[str, str]], width: int) -> Content:
+    """The keys in a view into the network, with those of its own."""
+    keys = [("1", "the curve"), ("2 3 4 5", "views"), *own]
+    if s.speed is not None:
+        keys += [("space", "play" if s.paused else "pause"), ("←→", "move")]
+    elif s.status == "running":
+        keys += [("space", "go on" if s.paused else "pause"), ("a/A b/B d/D", "turn"), *undo_keys(s, 0)[:1]]
+    elif s.status in ("finished", "diverged"):
+        keys += [("space", "more epochs")] if s.status == "finished" else [("h", "rescue")]
+        keys += undo_keys(s, 0)[:1]
+    keys += [("?", "help"), ("q", "quit")]
+    return keys_line(keys, width)
+
+
 def keys_line(keys: Sequence[tuple[str, str]], width: int) -> Content:
     """Keys with their words, as many as fit and eight at the most; the last two always."""
     last = list(keys[-2:])

@@ -1,5 +1,6 @@
 """Heat: numbers of 0 … 1 as shades, two rows in a cell; without colour as characters that are ever darker."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -12,11 +13,12 @@ _DARKER = " ░▒▓█"
 _PLAIN_DARKER = " .:-=+*%@#"
 
 Floats = NDArray[np.floating]
+Colours = Sequence[Sequence[str]]  # "#rrggbb", two rows for each row of cells
 
 
 @dataclass(frozen=True, slots=True)
 class Scale:
-    """From `low` over nothing to `high`: two colours and what lies under them."""
+    """From `background`, nothing, to `color`, all there is."""
 
     background: str
     color: str
@@ -27,26 +29,34 @@ class Scale:
         return blend(self.color, self.background, level)
 
 
+def shades(shares: Floats, scale: Scale) -> list[list[str]]:
+    """The colours of shares (rows, columns)."""
+    return [[scale.shade(share) for share in row] for row in np.asarray(shares, np.float64).tolist()]
+
+
+def draw_colours(cells: Cells, left: int, top: int, colours: Colours) -> None:
+    """Put colours into the cells from `left`, `top` on: the upper half of each and the lower."""
+    inks: dict[tuple[str, str], Ink] = {}
+    for y in range(0, len(colours) - 1, 2):
+        for x, pair in enumerate(zip(colours[y], colours[y + 1], strict=True)):
+            ink = inks.setdefault(pair, Ink(pair[0], back=pair[1]))
+            cells.put(left + x, top + y // 2, "▀", ink, FAINT)
+
+
 def draw_heat(cells: Cells, left: int, top: int, shares: Floats, scale: Scale, *, colour: bool) -> None:
     """Put shares (2·rows, columns), or (rows, columns) without colour, into the cells from `left`, `top` on.
 
     Use `rows_for` to know how many rows of numbers a height takes.
     """
-    if not (colour and cells.unicode):
-        signs = _DARKER if cells.unicode else _PLAIN_DARKER
-        ink = Ink(scale.color)
-        for y, row in enumerate(shares):
-            for x, share in enumerate(row):
-                level = min(max(float(share), 0.0), 1.0) if share == share else 0.0
-                sign = signs[min(int(level * len(signs)), len(signs) - 1)]
-                cells.put(left + x, top + y, sign, ink, FAINT)
+    if colour and cells.unicode:
+        draw_colours(cells, left, top, shades(shares, scale))
         return
-    inks: dict[tuple[str, str], Ink] = {}
-    for y in range(0, len(shares) - 1, 2):
-        for x, (upper, lower) in enumerate(zip(shares[y], shares[y + 1], strict=True)):
-            pair = scale.shade(float(upper)), scale.shade(float(lower))
-            ink = inks.setdefault(pair, Ink(pair[0], back=pair[1]))
-            cells.put(left + x, top + y // 2, "▀", ink, FAINT)
+    signs = _DARKER if cells.unicode else _PLAIN_DARKER
+    ink = Ink(scale.color)
+    for y, row in enumerate(shares):
+        for x, share in enumerate(row):
+            level = min(max(float(share), 0.0), 1.0) if share == share else 0.0
+            cells.put(left + x, top + y, signs[min(int(level * len(signs)), len(signs) - 1)], ink, FAINT)
 
 
 def rows_for(height: int, *, unicode: bool, colour: bool) -> int:

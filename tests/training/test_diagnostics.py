@@ -96,7 +96,7 @@ def test_dead_and_saturated_layers_are_said(new_run, dataset):
     run.network.views["shift1"][...] = -50
     dead = examine(run)
     assert dead[0].dead == 1
-    assert any(words.startswith("hidden 1: 100% of its units are dead") for words in troubles(dead))
+    assert any(words.startswith("hidden 1–2: up to 100% of their units are dead") for words in troubles(dead))
     for activation in ("tanh", "sigmoid"):
         run = trained(new_run, dataset(50), activation=activation)
         run.network.views["shift2"][...] = 50
@@ -108,15 +108,33 @@ def test_dead_and_saturated_layers_are_said(new_run, dataset):
         )
 
 
-def health(gradient):
-    return LayerHealth("hidden 1", 4, 64, 0, 1, 0, 1, (1, 1), (0, 0), 0, math.nan, gradient, -3)
+def health(gradient, update=-3):
+    return LayerHealth("hidden 1", 4, 64, 0, 1, 0, 1, (1, 1), (0, 0), 0, math.nan, gradient, update)
 
 
 def test_vanishing_and_exploding_front_to_back():
     assert troubles((health(1e-5), health(1.0))) == ("hidden 1: gradients vanish, 1e-05 of the output's",)
-    assert troubles((health(1e5), health(1.0))) == ("hidden 1: gradients explode",)
+    assert troubles((health(1e5), health(1.0))) == ("hidden 1: gradients explode, 1e+05 times the output's",)
     assert troubles((health(math.inf), health(1.0))) == ("hidden 1: gradients explode",)
     assert troubles((health(0.5), health(1.0))) == ()
+    assert troubles((health(0.5, 0.301), health(1.0))) == (
+        "hidden 1: updates explode, a step is 2 times its weights",
+    )
+    assert troubles((health(math.nan), health(math.nan))) == (
+        "hidden 1, hidden 1: what comes back is no number any more",
+    )
+
+
+def test_what_is_wrong_with_several_layers_is_said_once():
+    ill, well = health(1e-5), health(1.0)
+    words = "gradients vanish, down to 1e-05 of the output's"
+    assert troubles((ill, ill, ill, well)) == (f"hidden 1–3: {words}",)
+    assert troubles((ill, well, ill, ill, well, well)) == (f"hidden 1, 3–4: {words}",)
+    assert troubles((well, health(0.0), well)) == ("hidden 2: gradients vanish, none at all",)
+
+
+def test_of_an_output_without_a_gradient_nothing_is_said_by_comparison():
+    assert troubles((health(1.0), health(0.0))) == ()
 
 
 # -- distributions -------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""What goes on beside a run on the watch screen: left alone, ghost, twins, hints; and the run's bits with them."""
+"""What goes on beside a run on the watch screen: left alone, ghost, twins, hints; the bits with them."""
 
 from __future__ import annotations
 

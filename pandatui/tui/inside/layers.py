@@ -1,22 +1,20 @@
-"""View 2, layers: one row each: what goes into its activation, how test mode lags, gradient and update."""
+"""View 2, layers: what goes into each activation, how test mode keeps up, and what flows back."""
 
 import math
 from collections import deque
-from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
-import numpy as np
 from textual.strip import Strip
 
 from pandatui.training import Run
 from pandatui.training.diagnostics import HEALTHY, LayerHealth, examine, troubles
-from pandatui.tui.canvas import Cells, Ink, Palette, levels, sparkline
-from pandatui.tui.inside.view import InsideView
+from pandatui.tui.canvas import Cells, Ink, Palette
+from pandatui.tui.inside.layer_columns import FLOW, INPUTS, Column, Past, Sight, fitted
+from pandatui.tui.inside.view import InsideView, Question, wrapped
 
 _KEPT = 120  # looks back, for the sparklines
-_GAUGE = (-6.0, 0.0)  # log10 of update over weight
-_GAUGE_WIDTH = 13
+_MOST_SAID = 5  # lines of troubles
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -31,50 +29,6 @@ def layers_of(run: Run) -> LayersLook:
     return LayersLook(run.steps, found, troubles(found))
 
 
-@dataclass(frozen=True, slots=True)
-class Column:
-    """One figure of a layer: its head, its width, and the text. Those of least use go first."""
-
-    head: str
-    width: int
-    text: Callable[[LayerHealth], str]
-    use: int
-
-
-def _number(value: float) -> str:
-    if not math.isfinite(value):
-        return "–" if math.isnan(value) else str(value)
-    return f"{value:.2f}" if 0.01 <= abs(value) < 100 or value == 0 else f"{value:.0e}"
-
-
-def _pair(ends: tuple[float, float]) -> str:
-    return "–" if math.isnan(ends[0]) else f"{ends[0]:.2f} … {ends[1]:.2f}"
-
-
-def _asleep(layer: LayerHealth) -> str:
-    if not math.isnan(layer.dead):
-        return f"{layer.dead:.0%} dead"
-    return "–" if math.isnan(layer.saturated) else f"{layer.saturated:.0%} saturated"
-
-
-COLUMNS = (
-    Column("layer", 9, lambda each: each.name, 9),
-    Column("units", 6, lambda each: f"{each.units:,}", 3),
-    Column("inputs: mean ± spread", 22, lambda each: f"{_number(each.mean)} ± {_number(each.spread)}", 7),
-    Column("test mode lags", 15, lambda each: "–" if math.isnan(each.lag) else f"{each.lag:.2f} σ", 6),
-    Column(
-        "its spread",
-        11,
-        lambda each: "–" if math.isnan(each.spread_ratio) else f"×{each.spread_ratio:.2f}",
-        4,
-    ),
-    Column("scale", 15, lambda each: _pair(each.scale), 2),
-    Column("shift", 16, lambda each: _pair(each.shift), 1),
-    Column("asleep", 15, _asleep, 5),
-    Column("gradient", 10, lambda each: _number(each.gradient), 8),
-)
-
-
 class LayersView(InsideView):
     """One row a layer; the last looks as sparklines."""
 
@@ -83,9 +37,9 @@ class LayersView(InsideView):
     def __init__(self, **kwargs: Any) -> None:
         super().__init__(**kwargs)
         self._look: LayersLook | None = None
-        self._past: dict[str, deque[tuple[float, float]]] = {}
+        self._past: Past = {}
 
-    def question(self) -> Callable[[Run], Any]:
+    def question(self) -> Question:
         return layers_of
 
     def show(self, facts: LayersLook) -> None:
@@ -98,86 +52,102 @@ class LayersView(InsideView):
         self._look = facts
         self.redraw()
 
-    def paint(self, width: int, height: int, palette: Palette) -> list[Strip] | None:
+    def picture(self, width: int, height: int, palette: Palette) -> list[Strip] | None:
         if self._look is None:
             return None
         return draw_layers(self._look, self._past, width, height, palette, unicode=self.unicode)
 
 
 def draw_layers(
-    look: LayersLook,
-    past: dict[str, deque[tuple[float, float]]],
-    width: int,
-    height: int,
-    palette: Palette,
-    *,
-    unicode: bool,
+    look: LayersLook, past: Past, width: int, height: int, palette: Palette, *, unicode: bool
 ) -> list[Strip]:
-    """The rows, the gauge of the update, the flow of the gradient, and in words what is wrong."""
-    text, muted = Ink(palette.foreground), Ink(palette.muted)
-    cells = Cells(width, height, text, unicode=unicode)
-    room = width - _GAUGE_WIDTH - 10
-    columns = list(COLUMNS)
-    while sum(column.width for column in columns) > room and len(columns) > 1:
-        columns.remove(min(columns, key=lambda column: column.use))
-    spark = room - sum(column.width for column in columns)
-    x = 1
-    for column in columns:
-        cells.write(x, 0, column.head[: column.width - 1], muted)
-        x += column.width
-    cells.write(x, 0, "log update/weight", muted)
-    if spark >= 8:
-        cells.write(x + _GAUGE_WIDTH + 7, 0, "over time"[:spark], muted)
-    shown = max(1, min(len(look.layers), height - 3 - len(look.troubles)))
-    layers = look.layers if shown >= len(look.layers) else (*look.layers[: shown - 1], look.layers[-1])
-    for row, layer in enumerate(layers, start=1):
-        x = 1
-        for column in columns:
-            cells.write(x, row, column.text(layer)[: column.width - 1], text)
-            x += column.width
-        _gauge(cells, x, row, layer.update, palette)
-        if spark >= 8:
-            updates = np.array([update for _, update in past.get(layer.name, ())][-(spark - 1) :])
-            cells.write(x + _GAUGE_WIDTH + 7, row, sparkline(updates, spark - 1, unicode), Ink(palette.train))
-    row = len(layers) + 1
-    if shown < len(look.layers):
-        cells.write(1, row, f"… {len(look.layers) - shown} layers between", muted)
-        row += 1
-    if row + 1 < height:
-        _flow(cells, row + 1, look.layers, palette)
-    for line, words in enumerate(look.troubles):
-        cells.write(1, row + 3 + line, words, Ink(palette.error, bold=True))
-    if not look.troubles and row + 3 < height:
-        cells.write(1, row + 3, "nothing vanishes, explodes or sleeps", muted)
+    """In words what is wrong, then a row a layer: in two tables where there is room, else in one."""
+    cells = Cells(width, height, Ink(palette.foreground), unicode=unicode)
+    sight = Sight.of(look.layers, past, palette)
+    top = _verdict(cells, look, palette)
+    rows = len(look.layers)
+    both = top + 2 * (rows + 2) + 1
+    if both <= height and width >= 70:
+        spare = height - both
+        top += spare > 2
+        _title(cells, top, "what goes into each activation", palette)
+        top = _table(cells, top + 1, list(INPUTS), sight, rows + 1)[0] + 1 + (spare > 4)
+        _title(cells, top, "what flows back: how hard each layer is pulled, and how far it moves", palette)
+        top, shown = _table(cells, top + 1, list(FLOW), sight, rows + 1)
+    else:
+        top, shown = _table(cells, top, [*INPUTS, *FLOW[1:]], sight, height - top - (height >= 12))
+    looks = max((len(each) for each in past.values()), default=0)
+    _legend(cells, top, looks if any(column.over_time for column in shown) else 0, palette)
     return cells.strips(palette.background)
 
 
-def _gauge(cells: Cells, x: int, row: int, update: float, palette: Palette) -> None:
-    """Where log10 of update over weight is, with its healthy neighbourhood marked."""
-    low, high = _GAUGE
-
-    def place(value: float) -> int:
-        return round((min(max(value, low), high) - low) / (high - low) * (_GAUGE_WIDTH - 1))
-
-    well = range(place(HEALTHY[0]), place(HEALTHY[1]) + 1)
-    for i in range(_GAUGE_WIDTH):
-        sign = "═" if cells.unicode else "="
-        cells.put(x + i, row, sign if i in well else "·" if cells.unicode else ".", Ink(palette.muted))
-    if math.isnan(update):
-        return
-    healthy = HEALTHY[0] <= update <= HEALTHY[1]
-    ink = Ink(palette.train if healthy else palette.error, bold=True)
-    cells.put(x + place(update), row, "●" if cells.unicode else "o", ink)
-    cells.write(x + _GAUGE_WIDTH + 1, row, f"{update:.1f}", ink if not healthy else Ink(palette.foreground))
+def _title(cells: Cells, row: int, words: str, palette: Palette) -> None:
+    cells.write(1, row, words, Ink(palette.foreground, bold=True))
 
 
-def _flow(cells: Cells, row: int, layers: tuple[LayerHealth, ...], palette: Palette) -> None:
-    """Gradients front to back, as bars on a scale of powers of ten about the output's."""
-    logs = np.array([math.log10(each.gradient) if each.gradient > 0 else math.nan for each in layers])
-    if np.isnan(logs).all():
-        return
-    reference = logs[-1] if not math.isnan(logs[-1]) else float(np.nanmax(logs))
-    bars = levels((logs - reference + 3) / 6, unicode=cells.unicode)
-    words = "gradient, front to back  "
-    cells.write(1, row, words, Ink(palette.muted))
-    cells.write(1 + len(words), row, " ".join(bars[: max(1, (cells.width - 40) // 2)]), Ink(palette.train))
+def _verdict(cells: Cells, look: LayersLook, palette: Palette) -> int:
+    """What is wrong, the worst first; returns the row below it."""
+    sign = "▲ " if cells.unicode else "! "
+    if not look.troubles:
+        normed = any(not math.isnan(layer.lag) for layer in look.layers)
+        more = ", test mode keeps up" if normed else ""
+        good = f"nothing vanishes, explodes or sleeps{more}"
+        if len(good) + 4 > cells.width:
+            good = "every layer is well"
+        cells.write(1, 0, f"● {good}", Ink(palette.accent, bold=True))
+        return 1
+    lines = [
+        (sign if not i else "  ") + line
+        for words in look.troubles
+        for i, line in enumerate(wrapped(words, max(10, cells.width - 4)))
+    ]
+    room = max(1, min(_MOST_SAID, cells.height // 3))
+    for row, line in enumerate(lines[:room]):
+        cells.write(1, row, line, Ink(palette.error, bold=True))
+    return min(len(lines), room)
+
+
+def _table(
+    cells: Cells, top: int, columns: list[Column], sight: Sight, room: int
+) -> tuple[int, list[Column]]:
+    """Heads and a row a layer, the middle left out where they do not fit. The row below, what it shows."""
+    placed = fitted(columns, cells.width - 2, sight)
+    for column, x, width in placed:
+        column.draw_head(cells, 1 + x, top, width, sight)
+    layers: list[LayerHealth | None] = list(sight.layers)
+    fit = max(2, min(room, cells.height - top) - 1)
+    if len(layers) > fit:
+        first = fit // 2
+        layers = [*layers[:first], None, *layers[len(layers) - (fit - first - 1) :]]
+    row = top
+    for row, layer in enumerate(layers, start=top + 1):
+        if layer is None:
+            gone = len(sight.layers) - len(layers) + 1
+            words = f"{'…' if cells.unicode else '...'} {gone} layers between"
+            cells.write(1, row, words, Ink(sight.palette.muted))
+            continue
+        for column, x, width in placed:
+            column.draw(cells, 1 + x, row, width, layer, sight)
+    return row + 1, [column for column, _, _ in placed]
+
+
+def _legend(cells: Cells, top: int, looks: int, palette: Palette) -> None:
+    """How to read it, at the bottom, as much as fits."""
+    low, high = (f"{value:g}".replace("-", "−") for value in HEALTHY)
+    healthy = f"{'═' if cells.unicode else '='} healthy: log10 of update/weight {low} … {high}"
+    lines = [
+        (
+            f"{healthy}, about a thousandth of the weights a step",
+            healthy,
+            f"healthy updates: {low} … {high}",
+        )
+    ]
+    if looks:
+        last = "the last look" if looks == 1 else f"the last {looks} looks"
+        lines.append(
+            (f"over time: {last}; it is looked at only while this view is shown", f"over time: {last}", "")
+        )
+    room = cells.height - top
+    for i, forms in enumerate(lines[: max(0, room)]):
+        shown = next((form for form in forms if len(form) < cells.width - 1), "")
+        cells.write(1, cells.height - min(room, len(lines)) + i, shown, Ink(palette.muted))

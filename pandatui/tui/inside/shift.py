@@ -1,65 +1,130 @@
 """View 3, what batch norm does: how the inputs of a layer's activation are spread, over all of training."""
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
-from numpy.typing import NDArray
 from textual.strip import Strip
 
+from pandatui.sessions.player import Player
 from pandatui.training import Run
-from pandatui.training.distributions import BINS, EDGES
-from pandatui.tui.canvas import Cells, Ink, Palette
-from pandatui.tui.heat import Scale, draw_heat, resampled, rows_for
-from pandatui.tui.inside.view import InsideView
-
-_LEFT = 7  # columns for the values
-_TICKS = (-30, -10, -3, -1, -0.3, 0, 0.3, 1, 3, 10, 30)
-
-
-@dataclass(frozen=True, slots=True, eq=False)
-class Spread:
-    """Distributions of one run: epochs (n,), counts (n, layers, 32)."""
-
-    name: str
-    epochs: tuple[int, ...]
-    counts: NDArray[np.integer]
+from pandatui.training.companions import Companions
+from pandatui.training.counterpart import CounterpartLook
+from pandatui.training.distributions import Counts
+from pandatui.training.events import Gesture, gestures
+from pandatui.training.history import Floats
+from pandatui.training.words import cost
+from pandatui.tui.canvas import Palette
+from pandatui.tui.inside.shift_picture import Spread, draw_shift
+from pandatui.tui.inside.view import InsideView, Question
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShiftLook:
-    """One run, or two to stand one above the other."""
+    """One run, or two to stand one above the other; `nudges` are (number, epoch)."""
 
     spreads: tuple[Spread, ...]
+    batch_norm: bool
+    nudges: tuple[tuple[int, float], ...] = ()
+    unsettled: bool = False  # whether the other is still behind
 
 
-def spread_of(run: Run) -> Spread:
-    kept = run.distributions
-    return Spread(
-        "with batch norm" if run.config.batch_norm else "without batch norm",
-        tuple(kept.epochs),
-        kept.counts(),
+def name_of(batch_norm: bool) -> str:
+    return "with batch norm" if batch_norm else "without batch norm"
+
+
+def _spread(batch_norm: bool, epochs: Sequence[int], counts: Counts, dev_cost: float, more: str) -> Spread:
+    words = f"dev {cost(dev_cost)}" if dev_cost == dev_cost else ""
+    return Spread(" · ".join(filter(None, (name_of(batch_norm), words, more))), tuple(epochs), counts)
+
+
+def shift_of(run: Run, counterpart: CounterpartLook | None) -> ShiftLook:
+    """The run, and its counterpart if it has one."""
+    seen, dev = run.distributions, run.history.dev_cost.last(1)
+    last = float(dev[0]) if len(dev) else float("nan")
+    spreads = [_spread(run.config.batch_norm, seen.epochs, seen.counts(), last, "")]
+    if counterpart is not None:
+        more = counterpart.ended
+        if counterpart.behind:
+            more = f"epoch {counterpart.epoch} of {run.epoch}, catching up"
+        spreads.append(
+            _spread(
+                counterpart.batch_norm, counterpart.epochs, counterpart.counts, counterpart.dev_cost, more
+            )
+        )
+    epochs, _, steps, _ = run.history.dev_step.view(1, run.history.epochs, 256)
+    marks = _marks(gestures(run.events), steps, epochs)
+    return ShiftLook(
+        tuple(spreads), run.config.batch_norm, marks, counterpart is not None and counterpart.behind
     )
 
 
+def recorded_shift(player: Player) -> ShiftLook:
+    """What the record has, up to the playing step."""
+    r, steps = player.recording, player.steps
+    done = int(np.searchsorted(r.dev_steps, steps, "right"))
+    epoch = int(r.dev_epochs[done - 1]) if done else 0
+    kept = sum(each <= epoch for each in r.distributions.epochs)
+    last = float(r.dev_costs[done - 1]) if done else float("nan")
+    batch_norm = bool(player.session.config.get("batch_norm", True))
+    spread = _spread(
+        batch_norm, r.distributions.epochs[:kept], r.distributions.counts()[:kept], last, f"epoch {epoch}"
+    )
+    past = gestures([e for e in r.events if e.step <= steps])
+    return ShiftLook((spread,), batch_norm, _marks(past, r.dev_steps[:done], r.dev_epochs[:done]))
+
+
+def _marks(made: Sequence[Gesture], steps: Floats, epochs: Floats) -> tuple[tuple[int, float], ...]:
+    """Where the nudges that stand are, in epochs."""
+    if not len(steps):
+        return ()
+    standing = [gesture for gesture in made if not gesture.undone and gesture.first_step <= steps[-1]]
+    at = np.interp([g.first_step for g in standing], [0.0, *steps], [0.0, *epochs])
+    return tuple((g.number, float(epoch)) for g, epoch in zip(standing, at, strict=True))
+
+
 class ShiftView(InsideView):
-    """A heat map: time across, value up, density as shade."""
+    """A heat map: time across, value up, density as shade; `companions` have the counterpart."""
 
-    TITLE = "how the inputs of a layer's activation are spread (dev data, test mode; asinh scale)"
-    WEIGHTS = False
+    TITLE = "what batch norm does: how the inputs of a layer's activation are spread, epoch by epoch"
 
-    def __init__(self, **kwargs: Any) -> None:
+    def __init__(self, companions: Companions | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
+        self._companions = companions
         self._look: ShiftLook | None = None
         self._layer = 0
+        self._answers = 0
 
-    def question(self) -> Callable[[Run], Any]:
-        return lambda run: ShiftLook((spread_of(run),))
+    def question(self) -> Question:
+        companions = self._companions
+
+        def asked(run: Run) -> ShiftLook:
+            other = companions.counterpart if companions is not None else None
+            return shift_of(run, other.look(run) if other is not None else None)
+
+        return asked
+
+    @property
+    def wants(self) -> object:
+        """While the other is catching up, each answer is new."""
+        other = self._companions.counterpart if self._companions is not None else None
+        unsettled = self._look is not None and self._look.unsettled
+        return id(other), self._answers if unsettled else 0
 
     def show(self, facts: ShiftLook) -> None:
         self._look = facts
+        self._answers += 1
         self.redraw()
+
+    @property
+    def keys(self) -> tuple[tuple[str, str], ...]:
+        found = (("tab", "next layer"),)
+        if self._companions is None or self._look is None:
+            return found
+        if len(self._look.spreads) > 1:
+            return (*found, ("o", "this run alone"))
+        return (*found, ("o", f"the same {name_of(not self._look.batch_norm)}"))
 
     def turn(self, by: int) -> str:
         layers = self._look.spreads[0].counts.shape[1] if self._look is not None else 1
@@ -67,56 +132,11 @@ class ShiftView(InsideView):
         self.redraw()
         return f"hidden layer {self._layer + 1} of {layers}"
 
-    def paint(self, width: int, height: int, palette: Palette) -> list[Strip] | None:
-        if self._look is None:
+    def picture(self, width: int, height: int, palette: Palette) -> list[Strip] | None:
+        look = self._look
+        if look is None:
             return None
         return draw_shift(
-            self._look, self._layer, width, height, palette, unicode=self.unicode, colour=self.colour
-        )
-
-
-def draw_shift(
-    look: ShiftLook, layer: int, width: int, height: int, palette: Palette, *, unicode: bool, colour: bool
-) -> list[Strip]:
-    cells = Cells(width, height, Ink(palette.foreground), unicode=unicode)
-    each = height // len(look.spreads)
-    for i, spread in enumerate(look.spreads):
-        chosen = min(layer, spread.counts.shape[1] - 1) if spread.counts.size else 0
-        words = f"hidden {chosen + 1} · {spread.name}"
-        _draw_one(cells, spread, chosen, i * each, each, words, palette, colour=colour)
-    return cells.strips(palette.background)
-
-
-def _draw_one(
-    cells: Cells,
-    spread: Spread,
-    layer: int,
-    top: int,
-    height: int,
-    words: str,
-    palette: Palette,
-    *,
-    colour: bool,
-) -> None:
-    muted = Ink(palette.muted)
-    cells.write(1, top, words, Ink(palette.foreground, bold=True))
-    rows, columns = height - 2, cells.width - _LEFT - 1
-    if rows < 2 or columns < 4:
-        return
-    if len(spread.epochs) < 2:
-        cells.write(_LEFT, top + 1 + rows // 2, "from the end of the second epoch on", muted)
-        return
-    counts = spread.counts[:, layer].astype(np.float64)
-    used = np.flatnonzero(counts.sum(axis=0))
-    low, high = max(0, int(used[0]) - 1), min(BINS, int(used[-1]) + 2)
-    shares = np.sqrt(counts[:, low:high] / counts.max(axis=1, keepdims=True)).T[::-1]  # the thin tails, too
-    picture = resampled(shares, rows_for(rows, unicode=cells.unicode, colour=colour), columns)
-    draw_heat(cells, _LEFT, top + 1, picture, Scale(palette.background, palette.train), colour=colour)
-    for value in _TICKS:
-        bin_ = int(np.searchsorted(EDGES, value))
-        row = round((high - 0.5 - bin_) / (high - low) * rows - 0.5)
-        if low <= bin_ < high and not cells.weight(_LEFT - 2, top + 1 + row):
-            cells.write(0, top + 1 + row, f"{value:g}".rjust(_LEFT - 1), muted)
-    first, last = f"epoch {spread.epochs[0]}", f"epoch {spread.epochs[-1]}"
-    cells.write(_LEFT, top + 1 + rows, first, muted)
-    cells.write(max(_LEFT + len(first) + 1, cells.width - 1 - len(last)), top + 1 + rows, last, muted)
+            look.spreads, look.nudges, self._layer, width, height, palette,
+            unicode=self.unicode, colour=self.colour,
+        )  # fmt: skip

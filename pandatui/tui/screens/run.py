@@ -22,6 +22,7 @@ from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
 from pandatui.tui.company import gone_words
 from pandatui.tui.face import Aside, Hand, Said, Space, face_of
+from pandatui.tui.foot import inside_foot
 from pandatui.tui.inside.layers import LayersView
 from pandatui.tui.inside.predictions import PredictionsView
 from pandatui.tui.inside.shift import ShiftView
@@ -59,11 +60,12 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._view = 1
 
     def compose(self) -> ComposeResult:
+        companions = self.live.driver.companions if isinstance(self.live, Live) else None
         yield Lines(id="status", ascii_only=self._ascii)
         with Horizontal(id="middle"):
             yield CostPlot(id="plot", ascii_only=self._ascii)
             yield LayersView(id="view-2", classes="inside", ascii_only=self._ascii)
-            yield ShiftView(id="view-3", classes="inside", ascii_only=self._ascii)
+            yield ShiftView(companions, id="view-3", classes="inside", ascii_only=self._ascii)
             yield PredictionsView(id="view-4", classes="inside", ascii_only=self._ascii)
             yield Lines(id="knobs", ascii_only=self._ascii)
         yield Lines(id="knob-line", ascii_only=self._ascii)
@@ -105,8 +107,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
+        width = max(1, plot.size.width or self.size.width)  # hidden by a view it has none
         try:
-            snapshot = self.live.driver.snapshot(View(first, last, 2 * max(1, plot.size.width)), timeout=0.1)
+            snapshot = self.live.driver.snapshot(View(first, last, 2 * width), timeout=0.1)
         except TimeoutError:  # a long step
             if self._snapshot is None:
                 return
@@ -121,15 +124,14 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self._said = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
-            snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view,
+            snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view, self._keys,
             [(each.kind, each.steps_done, each.asked) for each in snapshot.companions],
             problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
         )  # fmt: skip
-        if state == self._drawn:
-            return
-        self._drawn = state
-        self._show(snapshot, problem, on_disk)
-        self._look_inside()
+        if state != self._drawn:
+            self._drawn = state
+            self._show(snapshot, problem, on_disk)
+        self._look_inside(snapshot)
 
     def aside(self, s: Snapshot) -> Aside:
         """What goes on besides."""
@@ -163,7 +165,8 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
-        self.query_one("#foot", Lines).show([face.foot])
+        inside = inside_foot(s, self._keys, self.size.width) if self._view != 1 else face.foot
+        self.query_one("#foot", Lines).show([inside])
 
     # -- views -------------------------------------------------------------------------------------------
 
@@ -184,16 +187,21 @@ class RunScreen(LookingScreen, inherit_bindings=False):
     def _inside(self) -> InsideView | None:
         return next((view for view in self.query(InsideView) if view.display), None)
 
-    def _look_inside(self) -> None:
-        """Ask the run what the view in place of the curve shows; hidden ones are not asked for."""
+    @property
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        """Those of the view in place of the curve."""
+        return view.keys if (view := self._inside) is not None else ()
+
+    def _look_inside(self, s: Snapshot) -> None:
+        """Let the view in place of the curve ask for what it shows; hidden ones do not."""
         view = self._inside
-        if view is None or not view.size.width:
-            return
-        self._entitle(view, view.TITLE)
-        try:
-            view.show(self.live.driver.ask(view.question()).result(timeout=0.5))
-        except TimeoutError:  # a long step: what it shows is still true of a moment ago
-            return
+        if view is not None and view.size.width:
+            self.ask_for(view, s)
+            self._entitle(view, view.TITLE, view.note)
+
+    def ask_for(self, view: InsideView, s: Snapshot) -> None:
+        """Let a view ask the run, or what there is in its place."""
+        raise NotImplementedError
 
     def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
         """A panel's head and foot; setting one repaints the widget, so only what is new is set."""

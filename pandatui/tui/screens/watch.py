@@ -12,8 +12,9 @@ from textual.message import Message
 
 from pandatui.sessions import Session
 from pandatui.sessions.record import record
-from pandatui.training import Run
+from pandatui.training import ConfigError, Run
 from pandatui.training.companions import LEFT_ALONE, TWIN_BAND
+from pandatui.training.counterpart import Counterpart
 from pandatui.training.events import (
     Command,
     Diverged,
@@ -34,6 +35,8 @@ from pandatui.training.words import knob_value
 from pandatui.tui import company, race_wording, wording
 from pandatui.tui.face import Aside
 from pandatui.tui.foot import distance
+from pandatui.tui.inside.shift import name_of
+from pandatui.tui.inside.view import InsideView
 from pandatui.tui.knob_wording import notch_factor
 from pandatui.tui.live import Live
 from pandatui.tui.messages import CompareWanted, FactPushed
@@ -313,6 +316,30 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         busy = racing is not None and racing.live and not racing.read().over
         rows = int(self.live.limits("batch_size")[1])
         self.app.push_screen(QueueBatchScreen(config, rows, busy=busy), take)
+
+    # -- views -------------------------------------------------------------------------------------------
+
+    def ask_for(self, view: InsideView, s: Snapshot) -> None:
+        state = (s.steps, s.status, s.paused, len(s.events))
+        view.look(self.live.driver.ask, state, training=s.training)
+
+    def action_counterpart(self) -> None:
+        """The same run with batch norm off, or on, beside it, from its start; again: without it."""
+        companions = self.live.driver.companions
+
+        def turn(run: Run) -> str:
+            if companions.counterpart is not None:
+                companions.counterpart = None
+                return "this run alone again"
+            try:
+                companions.counterpart = Counterpart(run)
+            except ConfigError as error:
+                return str(error)
+            return f"beside it the same run {name_of(not run.config.batch_norm)}: it catches up"
+
+        if not self._refused(wording.ENDED if self.live.driver.failure is not None else ""):
+            self.action_view(3)
+            self.say(self.live.driver.ask(turn).result(), "")
 
     # -- the session -------------------------------------------------------------------------------------
 

@@ -87,23 +87,13 @@ WATCH_KEYS = [
     _key("z", "zoom(True)", "zoom in", "Around the cursor, or now; the mouse wheel too", CURVE, "zoom-in"),
     _key("Z", "zoom(False)", "zoom out", "Until the whole run is shown", CURVE, "zoom-out"),
     _key("y", "copy", "copy the reading", "To the terminal's clipboard", CURVE, "copy"),
-    _key("1", "view(1)", "view: the curve", "Cost over training", VIEWS, "view-curve"),
-    _key(
-        "2", "view(2)", "view: layers", "Inputs, lag of test mode, gradients, updates", VIEWS, "view-layers"
-    ),
-    _key(
-        "3", "view(3)", "view: batch norm", "How a layer's inputs are spread over time", VIEWS, "view-shift"
-    ),
-    _key(
-        "4",
-        "view(4)",
-        "view: predictions",
-        "Regions, confusion, the worst mistakes",
-        VIEWS,
-        "view-predictions",
-    ),
+    _key("1", "view(1)", "view 1: the curve", "Cost over training", VIEWS, "view-curve"),
+    _key("2", "view(2)", "view 2: layers", "Inputs, test mode, gradients, updates", VIEWS, "view-layers"),
+    _key("3", "view(3)", "view 3: batch norm", "A layer's inputs over training", VIEWS, "view-inputs"),
+    _key("4", "view(4)", "view 4: predictions", "Regions, confusion, mistakes", VIEWS, "view-predictions"),
     _key("5", "compare", "view: compare", "Other sessions, branches, what was undone", VIEWS, "view-compare"),
-    _key("tab", "turn(1)", "next layer", "In view 3", VIEWS, "turn"),
+    _key("tab", "turn(1)", "next layer or picture", "In views 3 and 4", VIEWS, "turn"),
+    _key("o", "counterpart", "the other: batch norm off", "The same run beside it", VIEWS, "counterpart"),
     _key("c", "queue_batch", "queue a batch", "A race around these settings, now or later", APP, "batch"),
     _key("C", "app.race", "the race", "Every trial at once; this session goes on", APP, "race"),
     _key("n", "note", "note", "A line of your own on the record", APP, "note"),
