@@ -223,7 +223,7 @@ class WatchScreen(RunScreen, inherit_bindings=False):
 
         def said(answer: Future[str]) -> None:
             if not answer.cancelled() and answer.exception() is None:
-                self.app.call_later(self.say, answer.result())
+                self.call_later(self.say, answer.result())  # behind the facts that came before
 
         if self.live.driver.failure is None:
             self.live.driver.ask(ask).add_done_callback(said)
