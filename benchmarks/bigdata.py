@@ -11,7 +11,6 @@ as many rows as are quickly loaded both ways, once the pages are warm.
 import argparse
 import hashlib
 import shutil
-import statistics
 import sys
 import tempfile
 import threading
@@ -23,10 +22,10 @@ from typing import TypeVar
 
 import numpy as np
 
-from benchmarks.step import in_turn
+from benchmarks.measuring import Contender, environment, heading, in_turn, row
 from pandatui.data import mapped
 from pandatui.training import Run
-from pandatui.training.environment import describe, pin_blas
+from pandatui.training.environment import pin_blas
 from pandatui.training.setup import RunOptions, prepare
 
 FEATURES, CLASSES = 784, 10
@@ -136,7 +135,7 @@ def measure_load(folder: Path, steps: int) -> None:
 
 def measure_rates(folder: Path, repeats: int, seconds: float) -> None:
     threshold = mapped.MAPPED_FROM
-    print(f"\n{'Run.step()':<44} {'mapped/s':>9} {'memory/s':>9}   ratio  (min–max)   to reach")
+    heading("one on a mapped folder : one in memory")
     for hidden, batch in CASES:
         runs = {}
         for name, smallest in (("mapped", 1), ("memory", sys.maxsize)):
@@ -145,20 +144,17 @@ def measure_rates(folder: Path, repeats: int, seconds: float) -> None:
                 runs[name] = Run(*prepare(options(folder, hidden, batch)))
             finally:
                 mapped.MAPPED_FROM = threshold
-        rates = in_turn({name: run.step for name, run in runs.items()}, repeats, seconds, time.thread_time)
-        ratios = sorted(a / b for a, b in zip(rates["mapped"], rates["memory"], strict=True))
-        median = statistics.median(ratios)
-        verdict = f"≥ {REACH_RATE:.2f}  {'yes' if median >= REACH_RATE else 'NO'}"
+        rates = in_turn({name: Contender(run.step) for name, run in runs.items()}, repeats, seconds)
         shape = "-".join(map(str, (FEATURES, *hidden, CLASSES)))
-        shown = f"{statistics.median(rates['mapped']):>9,.0f} {statistics.median(rates['memory']):>9,.0f}"
         title = f"{shape} m={batch}, {len(runs['memory'].dataset.train):,} rows"
-        print(f"  {title:<42} {shown}   {median:5.2f}  ({ratios[0]:.2f}–{ratios[-1]:.2f})   {verdict}")
-        sys.stdout.flush()
+        row(title, rates["mapped"], rates["memory"], REACH_RATE)
 
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks bigdata",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
     parser.add_argument("--rows", type=int, default=1_000_000, help="of the folder that is loaded")
     parser.add_argument("--both-ways", type=int, default=200_000, help="rows of the folder for the rates")
@@ -166,12 +162,12 @@ def main(arguments: list[str] | None = None) -> None:
     parser.add_argument("--repeats", type=int, default=9)
     parser.add_argument("--seconds", type=float, default=0.5, help="of each way in each repeat")
     parser.add_argument("--folder", type=Path, help="where to make the data. [the system's temporary folder]")
-    parser.add_argument("--quick", action="store_true", help="a tenth of the rows, fewer repeats")
+    parser.add_argument("--quick", action="store_true", help="fewer rows, fewer and shorter repeats")
     asked = parser.parse_args(arguments)
     if asked.quick:
-        asked.rows, asked.both_ways, asked.repeats = 100_000, 50_000, 3
+        asked.rows, asked.both_ways, asked.repeats, asked.seconds = 200_000, 50_000, 5, 0.2
     pin_blas()
-    print(", ".join(f"{name} {value}" for name, value in describe().items()))
+    environment()
     with tempfile.TemporaryDirectory(dir=asked.folder) as made:
         needed = 4 * FEATURES * (asked.rows + asked.both_ways)
         if shutil.disk_usage(made).free < 1.2 * needed:

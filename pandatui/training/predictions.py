@@ -15,6 +15,7 @@ from pandatui.nn import Network
 MARGIN = 0.06  # of the data's extent, on each side
 MOST_ROWS = 20_000  # of dev data looked at
 _LEAST_ROWS = 512
+_AT_ONCE = 65_536  # rows: points of a mapped file need not all be in memory
 _WORK = 5e8  # rows × weights that a look may take while the run trains: tens of milliseconds
 
 Floats = NDArray[np.float64]
@@ -67,8 +68,12 @@ def _share(part: Ints, whole: Ints) -> Floats:
 
 def extent(dataset: Dataset) -> tuple[float, float, float, float]:
     """Left, right, bottom, top of the training and dev points of two inputs, with a margin."""
-    points = np.concatenate([raw_inputs(dataset, part) for part in (dataset.train, dataset.dev)])
-    low, high = points.min(axis=0), points.max(axis=0)
+    low, high = np.full(2, np.inf), np.full(2, -np.inf)
+    for part in (dataset.train, dataset.dev):
+        for start in range(0, len(part), _AT_ONCE):
+            rows = slice(start, start + _AT_ONCE)
+            points = raw_inputs(dataset, Part(part.inputs[rows], part.labels[rows]))
+            low, high = np.minimum(low, points.min(axis=0)), np.maximum(high, points.max(axis=0))
     margin = MARGIN * np.maximum(high - low, 1e-9)
     (left, bottom), (right, top) = low - margin, high + margin
     return float(left), float(right), float(bottom), float(top)
@@ -77,7 +82,7 @@ def extent(dataset: Dataset) -> tuple[float, float, float, float]:
 def raw_inputs(dataset: Dataset, part: Part) -> Floats:
     """The inputs of a part (rows, features) as they were before they were standardised."""
     statistics = dataset.standardisation
-    return np.asarray(part.inputs * statistics.scale.ravel() + statistics.mean.ravel(), np.float64)
+    return np.asarray(part.inputs[:] * statistics.scale.ravel() + statistics.mean.ravel(), np.float64)
 
 
 def regions(

@@ -5,7 +5,8 @@ from __future__ import annotations
 import numpy as np
 import pytest
 
-from pandatui.data import load
+from pandatui.data import load, mapped
+from pandatui.data.taken import Standardised
 from pandatui.training import Run, RunConfig
 from pandatui.training.predictions import extent, mistakes, raw_inputs, regions
 
@@ -45,6 +46,21 @@ def test_the_extent_holds_every_point_in_its_own_units(plane):
         assert (points[:, 1] < top).all()
     assert -1.3 < left < -0.9  # spirals are in the unit circle
     assert 0.9 < top < 1.3
+
+
+def test_what_is_mapped_is_seen_alike(tmp_path, monkeypatch, plane):
+    rows = np.random.default_rng(0).standard_normal((70_000, 2)).astype(np.float32)  # more than at once
+    np.save(tmp_path / "X.npy", rows)
+    np.save(tmp_path / "y.npy", np.arange(len(rows)) % 3)
+    in_memory = load(str(tmp_path))
+    monkeypatch.setattr(mapped, "MAPPED_FROM", 1)
+    there = load(str(tmp_path))
+    assert isinstance(there.dev.inputs, Standardised)
+    assert extent(there) == extent(in_memory)
+    assert raw_inputs(there, there.dev).tobytes() == raw_inputs(in_memory, in_memory.dev).tobytes()
+    one, other = (mistakes(plane.network, data.dev, 3) for data in (there, in_memory))
+    assert one.confusion.tolist() == other.confusion.tolist()
+    assert one.rows.tolist() == other.rows.tolist()
 
 
 def test_confusion_agrees_with_the_dev_evaluation(plane):

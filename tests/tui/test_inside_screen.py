@@ -8,7 +8,7 @@ from typing import Any
 
 import pytest
 
-from pandatui.data import Dataset
+from pandatui.data import DataError, Dataset
 from pandatui.sessions import Store
 from pandatui.sessions.checkpoints import Checkpoints, folder_of, kept_by
 from pandatui.sessions.recorder import Identity, record
@@ -16,6 +16,7 @@ from pandatui.sessions.schema import encode
 from pandatui.sessions.store import read
 from pandatui.training import Run
 from pandatui.training.setup import RunOptions, prepare
+from pandatui.tui.inside import predictions
 from pandatui.tui.inside.view import InsideView
 from pandatui.tui.screens.replay import ReplayScreen
 
@@ -72,6 +73,20 @@ async def test_hidden_views_ask_nothing(stage: Opened, monkeypatch: pytest.Monke
         asked.clear()
         s.app.screen.look_again()
         assert asked == []
+
+
+async def test_data_that_changed_are_told_in_the_view(stage: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    def gone(*args: object) -> None:
+        raise DataError("big/X.npy: expected a file that stays as it is while in use, found it changed")
+
+    async with stage(pace="max", epochs=8) as s:
+        await s.until(lambda: s.run(lambda run: run.status) == "finished")
+        with monkeypatch.context() as patch:
+            patch.setattr(predictions, "look_at", gone)
+            await s.press("4")
+            await s.says("big/X.npy: expected a file that stays")
+        await s.press("1", "2")
+        await s.says("hidden 1")
 
 
 async def test_a_view_that_nothing_changed_for_asks_once(stage: Opened) -> None:

@@ -8,6 +8,8 @@ from typing import Any
 from textual.message import Message
 from textual.strip import Strip
 
+from pandatui.data import DataError
+from pandatui.plain import plain
 from pandatui.training import Run
 from pandatui.tui.canvas import Cells, Ink, Palette
 from pandatui.tui.widgets.drawn import Drawn
@@ -68,7 +70,12 @@ class InsideView(Drawn):
 
     def on_inside_view_answered(self, message: Answered) -> None:
         self._waiting = False
-        facts, seconds = message.answer.result()
+        try:
+            facts, seconds = message.answer.result()
+        except DataError as error:  # a mapped file has changed: training says so too
+            self._excuse = plain(str(error), 300)
+            self.redraw()
+            return
         self._due = time.monotonic() + seconds / SHARE
         if self.display:
             self._excuse = ""
