@@ -19,6 +19,7 @@ class Learner:
         self.network = network
         self.optimizer = optimizer
         self._l2: Array | None = None
+        self._ones = np.ones(network.running.shape[1], network.dtype)
         self._calm = float(np.finfo(network.dtype).max) ** 0.25
         self.whole = np.ones(network.members, np.bool_)  # of the last step that was not finite for all
 
@@ -43,8 +44,8 @@ class Learner:
             sums = np.vecdot(network.gradients, network.gradients)
             sums += costs
             if network.running.size:
-                sums += np.add.reduce(network.batch_statistics, axis=1)
-            if not (sums < self._calm).all():
+                sums += np.vecdot(network.batch_statistics, self._ones)
+            if not float(sums.max()) < self._calm:  # NaN is not
                 self.whole = self._carefully(costs)
                 return costs, bool(self.whole.all())
             network.absorb_statistics()
