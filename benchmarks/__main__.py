@@ -1,8 +1,26 @@
-"""All that is measured, one table after the other: `python -m benchmarks`."""
+"""All that is measured, one table after the other: `python -m benchmarks`, or by name those that are wanted.
 
-from benchmarks import race, screen, step
+`--quick` goes to each that has it; a single one takes its own options: `python -m benchmarks step --help`.
+"""
+
+import sys
+from importlib import import_module
+
+TABLES = ("step", "race", "screen", "long_run", "bigdata")  # `importance` is no rate
+
+
+def main(arguments: list[str]) -> None:
+    if arguments and arguments[0] in ("-h", "--help"):
+        print(f"{__doc__}\nTables: {', '.join(TABLES)}")
+    elif arguments and not arguments[0].startswith("-"):
+        if arguments[0] not in TABLES:
+            sys.exit(f"no table {arguments[0]!r}: expected one of {', '.join(TABLES)}")
+        import_module(f"benchmarks.{arguments[0]}").main(arguments[1:])
+    else:
+        for name in TABLES:
+            print(f"\n== {name} ==")
+            import_module(f"benchmarks.{name}").main(arguments)
+
 
 if __name__ == "__main__":
-    step.main()
-    screen.main()
-    race.main()
+    main(sys.argv[1:])

@@ -131,7 +131,10 @@ def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--steps", type=int, default=10_000_000)
     parser.add_argument("--sessions", type=int, default=1_000)
+    parser.add_argument("--quick", action="store_true", help="a million steps, a hundred sessions")
     given = parser.parse_args(arguments)
+    if given.quick:
+        given.steps, given.sessions = 1_000_000, 100
     short = long_run(10_000)
     before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
     began = time.process_time()

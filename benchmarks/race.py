@@ -1,9 +1,9 @@
-"""What a race costs: `python -m benchmarks.race`. How wide cohorts should be, and what two processes bring.
+"""What a race costs: `python -m benchmarks race`. Widths, the pool, and one core against Optuna and JAX.
 
-Rates taken in turn, as in `benchmarks.step`, one BLAS thread each, float32. Widths: member-steps a second of
-processor time of a population against those of the quickest width, and where the width that a race would
-choose comes out. Pool: slices of half a second by two worker processes against one, and one against this
-process, by the clock on the wall.
+Widths: member-steps a second of a population against those of the quickest width, and where the width that a
+race would choose comes out. One core against Optuna with PyTorch, the same trials from create_study to the
+last cost, and against JAX's vmap and scan. Pool: slices of half a second by two worker processes against one,
+and one against this process, by the clock on the wall.
 """
 
 import argparse
@@ -12,19 +12,18 @@ import sys
 import time
 from dataclasses import dataclass
 
-import numpy as np
-
-from benchmarks.step import Steps, in_turn
-from pandatui.data import Dataset, Part, Standardisation, load
+from benchmarks import peers, race_peers
+from benchmarks.measuring import Contender, environment, heading, in_turn, row
+from benchmarks.step import config_of, dataset_of
+from pandatui.data import load
 from pandatui.search.cohort import MOST_MEMBERS, Outcome, Slice, train_slice, width_for
 from pandatui.search.engines import Inline, Processes, cores
 from pandatui.search.race import Engine
 from pandatui.training import RunConfig
-from pandatui.training.environment import describe, pin_blas
 from pandatui.training.population import Population
 
-ROWS = 8192
 WIDTHS = (1, 2, 4, 8, 16, 32, 64)
+CLOSE = 0.95  # of the best: what the choice is to reach
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,14 +38,7 @@ class Case:
 
     @property
     def config(self) -> RunConfig:
-        return RunConfig(
-            data="benchmark",
-            standardise="none",
-            hidden=self.widths[1:-1],
-            optimizer=self.optimizer,
-            batch_size=self.m,
-            epochs=10**6,
-        )
+        return config_of(self.widths, self.m, self.optimizer)
 
     @property
     def chosen(self) -> int:
@@ -72,42 +64,22 @@ CASES = (
 # -- widths --------------------------------------------------------------------------------------------------
 
 
-def dataset_of(case: Case) -> Dataset:
-    rng = np.random.default_rng(0)
-    inputs = rng.standard_normal((ROWS, case.widths[0])).astype(np.float32)
-    labels = rng.integers(case.widths[-1], size=ROWS)
-    few = Part(inputs[:16], labels[:16])
-    return Dataset(
-        name="benchmark",
-        source="benchmark",
-        train=Part(inputs, labels),
-        dev=few,
-        test=few,
-        classes=tuple(map(str, range(case.widths[-1]))),
-        features=(),
-        image_shape=None,
-        standardisation=Standardisation("none", np.zeros(1), np.ones(1)),
-        sha256="",
-    )
-
-
-def population(case: Case, dataset: Dataset, members: int) -> Steps:
-    return Population([case.config] * members, dataset).step
-
-
 def measure_widths(case: Case, repeats: int, seconds: float) -> None:
     """Each width's member-steps a second by those of the best; the choice in brackets."""
-    dataset = dataset_of(case)
+    dataset = dataset_of(case.widths)
     wanted = sorted({*WIDTHS, case.chosen})
-    steps = {str(width): population(case, dataset, width) for width in wanted}
-    rates = in_turn(steps, repeats, seconds, time.thread_time)
-    medians = {width: width * statistics.median(rates[str(width)]) for width in wanted}
+    steps = {
+        str(width): Contender(Population([case.config] * width, dataset).step, width) for width in wanted
+    }
+    rates = in_turn(steps, repeats, seconds)
+    medians = {width: statistics.median(rates[str(width)]) for width in wanted}
     best = max(medians.values())
     cells = []
     for width in wanted:
         shown = f"{medians[width] / best:.2f}"
         cells.append(f"{width}:[{shown}]" if width == case.chosen else f"{width}: {shown} ")
-    print(f"  {case.name:<34} {best:>9,.0f}   {' '.join(cells)}")
+    verdict = "yes" if medians[case.chosen] >= CLOSE * best else "NO"
+    print(f"  {case.name:<34} {best:>9,.0f}   {' '.join(cells)}  {verdict}")
     sys.stdout.flush()
 
 
@@ -143,33 +115,33 @@ def measure_pool(repeats: int) -> None:
             rates[name].append(slices_of(engine, work)[0])
     for engine in engines.values():
         engine.close(now=False)
-    print(f"\n64-64-32-10, {len(configs)} members a cohort, four slices of about half a second")
-    for what, ours, theirs in (
-        ("one process : here", "1", "here"),
-        (f"two processes : one, on {cores()} cores", "2", "1"),
-    ):
-        ratios = sorted(a / b for a, b in zip(rates[ours], rates[theirs], strict=True))
-        median = statistics.median(ratios)
-        rate = statistics.median(rates[ours])
-        print(f"  {what:<34} {rate:>9,.0f}   {median:5.2f}  ({ratios[0]:.2f}–{ratios[-1]:.2f})")
+    heading(f"64-64-32-10, cohorts of {len(configs)}, wall clock")
+    row("one process : here", rates["1"], rates["here"])
+    row(f"two processes : one, on {cores()} cores", rates["2"], rates["1"], 1.8 if cores() > 1 else None)
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks race",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--seconds", type=float, default=0.2, help="of each width in each repeat")
-    parser.add_argument("--shape", help="only networks whose name contains this, as 64-64-32-10")
-    options = parser.parse_args()
-    pin_blas()
-    print(", ".join(f"{name} {value}" for name, value in describe().items()))
-    print(f"\n{'network':<36} {'best/s':>9}   width: part of the best, [chosen], at most {MOST_MEMBERS}")
-    for case in CASES:
-        if options.shape is None or options.shape in case.name:
-            measure_widths(case, options.repeats, options.seconds)
+    parser.add_argument("--repeats", type=int, default=9)
+    parser.add_argument("--seconds", type=float, default=0.1, help="of each width in each repeat")
+    parser.add_argument("--shape", help="only the widths of networks whose name contains this")
+    parser.add_argument("--quick", action="store_true", help="three widths' tables, fewer repeats")
+    options = parser.parse_args(arguments)
+    cases = [case for case in CASES if options.shape is None or options.shape in case.name]
+    if options.quick:
+        options.repeats, options.seconds, cases = 5, 0.05, cases[::4]
+    environment()
+    peers.introduce()
     if options.shape is None:
+        race_peers.measure(options.repeats, options.seconds, options.quick)
         measure_pool(options.repeats)
+    print(f"\n{'network':<36} {'best/s':>9}   width: part of the best, [chosen], at most {MOST_MEMBERS}")
+    for case in cases:
+        measure_widths(case, options.repeats, options.seconds)
 
 
 if __name__ == "__main__":

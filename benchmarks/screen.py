@@ -1,8 +1,9 @@
 """What watching costs: `python -m benchmarks.screen`. The real program on a pty of 120×36, nothing else.
 
-Rows: training under the watch screen at full pace against headless, per network; bytes sent to the terminal;
-key press to the answer on the screen while training at full pace; start-up times. Ratios come from runs taken
-in turn, so that a machine whose speed drifts does not favour one side.
+Rows: training under the watch screen at full pace against headless, per network and view, with a ghost and
+with twins; bytes sent to the terminal; what an epoch's histograms of the layers' inputs take; key press to
+the answer on the screen while training at full pace; start-up times. Ratios come from runs taken in turn, so that
+a machine whose speed drifts does not favour one side.
 """
 
 import argparse
@@ -20,11 +21,17 @@ import sys
 import tempfile
 import termios
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
+
+from pandatui.training import Run
+from pandatui.training.environment import pin_blas
+from pandatui.training.setup import RunOptions, prepare
 
 PROGRAM = [sys.executable, "-m", "pandatui"]
 SIZE = (120, 36)
+VIEWS = {"2": "layers", "3": "batch norm", "4": "predictions"}
 
 
 @contextlib.contextmanager
@@ -67,11 +74,28 @@ def headless(arguments: list[str], folder: Path) -> float:
     return float(json.loads(done.stdout)["steps_per_second"])
 
 
-def watched(arguments: list[str], folder: Path) -> tuple[float, float]:
-    """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile."""
+Keys = Sequence[tuple[bytes, bytes]]  # each with what it brings to the screen
+GHOST: Keys = ((b"A", rb"in use from step"), (b"g", rb"left alone"))
+TWINS: Keys = ((b"t", rb"bump real"), (b"h", rb"5 seeds"))
+
+
+def watched(arguments: list[str], folder: Path, keys: Keys = (), view: str = "1") -> tuple[float, float]:
+    """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile.
+
+    `view`: the key of the view that is shown from the first frame on.
+    """
     name = f"watched-{time.monotonic_ns()}"
     with on_terminal([*arguments, "--pace", "max", "--name", name], folder) as (process, master):
+        before = b""
+        if keys or view != "1":
+            before, _ = read_until(master, rb"epoch \d", 60)
+        for key, brings in keys:
+            os.write(master, key)
+            before += read_until(master, brings, 10)[0]
+        if view != "1":
+            os.write(master, view.encode())
         sent, _ = read_until(master, rb"epochs done", 300)
+        sent = before + sent
         os.write(master, b"q")
         with contextlib.suppress(OSError):  # the terminal goes with the program
             while os.read(master, 65_536):
@@ -79,6 +103,34 @@ def watched(arguments: list[str], folder: Path) -> tuple[float, float]:
         process.wait()
     session = json.loads((folder / f"{name}.json").read_bytes())
     return session["steps"] / session["seconds"], len(sent) / session["seconds"]
+
+
+def share_of_histograms(arguments: list[str]) -> float:
+    """What part of training goes into seeing how the layers' inputs are spread, at each epoch's end."""
+    options, extra = RunOptions(data=arguments[1]), dict(zip(arguments[2::2], arguments[3::2], strict=True))
+    if "--hidden" in extra:
+        options = replace(options, hidden=tuple(map(int, extra["--hidden"].split(","))))
+    if "--batch-size" in extra:
+        options = replace(options, batch_size=int(extra["--batch-size"]))
+    pin_blas()
+    run = Run(*prepare(replace(options, epochs=int(extra["--epochs"]))))
+    spent = 0.0
+
+    def timed(function: Callable[..., None]) -> Callable[..., None]:
+        def call(*given: object) -> None:
+            nonlocal spent
+            began = time.perf_counter()
+            function(*given)
+            spent += time.perf_counter() - began
+
+        return call
+
+    seen = run.distributions
+    seen.see, seen.end_epoch = timed(seen.see), timed(seen.end_epoch)  # type: ignore[method-assign]
+    began = time.perf_counter()
+    while run.ready:
+        run.step()
+    return spent / (time.perf_counter() - began)
 
 
 def key_to_screen(arguments: list[str], folder: Path, presses: int) -> list[float]:
@@ -116,11 +168,14 @@ def spread(values: list[float], form: str = "{:.2f}") -> str:
     return f"{middle} ({low}–{high})"
 
 
-def main() -> None:
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--repeats", type=int, default=5)
     parser.add_argument("--fashion-mnist", help="the IDX folder, for the row of the larger network")
-    given = parser.parse_args()
+    parser.add_argument("--quick", action="store_true", help="two repeats")
+    given = parser.parse_args(arguments)
+    if given.quick:
+        given.repeats = 2
     rows = [("64-64-32-10, m=64", ["--data", "digits", "--epochs", "2000"])]
     if given.fashion_mnist:
         large = ["--data", given.fashion_mnist, "--hidden", "512,256", "--batch-size", "128", "--epochs", "6"]
@@ -135,6 +190,20 @@ def main() -> None:
                 ratios.append(speed / plain)
                 sent.append(bytes_sent / 1000)
             print(f"watched against headless, {label}: {spread(ratios)}; kB/s sent {spread(sent, '{:.1f}')}")
+            for view, name in VIEWS.items():
+                ratios = []
+                for _ in range(given.repeats):
+                    plain = headless(arguments, folder)
+                    ratios.append(watched(arguments, folder, view=view)[0] / plain)
+                print(f"the same with view {view}, {name}: {spread(ratios)}")
+            shares = [100 * share_of_histograms(arguments) for _ in range(given.repeats)]
+            print(f"an epoch's histograms, {label}: {spread(shares)} % of training")
+        small = ["--data", "digits", "--epochs", "600"]
+        for label, keys in (("a ghost", GHOST), ("five twins", TWINS)):
+            ratios = [
+                watched(small, folder, keys)[0] / watched(small, folder)[0] for _ in range(given.repeats)
+            ]
+            print(f"with {label} asked for against without, 64-64-32-10, m=64: {spread(ratios)}")
         times = key_to_screen(["--data", "digits", "--epochs", "100000"], folder, 100)
         p99 = times[int(len(times) * 0.99) - 1]
         print(f"key to screen: p50 {times[len(times) // 2] * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms")

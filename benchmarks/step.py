@@ -1,40 +1,31 @@
-"""What a training step costs: `python -m benchmarks.step`. Against PyTorch, bare products, and a population.
+"""What a training step costs: `python -m benchmarks step`. Against PyTorch, JAX, scikit-learn, bare products.
 
-Every row is a ratio of rates that were taken in turn, a fraction of a second each and several times over, so
-that a machine whose speed drifts favours neither side: the median, and between which values it lay. One
-thread each, float32. Our side is `Run.step()` as in training: gathering the mini-batch, finite check, history
-and all. PyTorch is an optional peer (`pip install torch==2.13.0`): eager, the same network, data, optimizer
-and batch size, its cost read at each step as ours is. Dev sets are kept tiny: an evaluation is no part of a
-step.
+Our side is `Run.step()` as in training: gathering the mini-batch, finite check, history and all; of a
+population `Population.step()`, in steps of its members. Dev sets are kept tiny: an evaluation is no part of a
+step. The ratios to reach are those of float32 with Adam. scikit-learn's network has no batch norm, so that it
+is compared with ours without.
 """
 
 import argparse
-import statistics
-import sys
-import time
-from collections.abc import Callable
 from dataclasses import dataclass
+from functools import cache
 from itertools import pairwise
 
 import numpy as np
 
+from benchmarks import peers
+from benchmarks.measuring import Contender, environment, heading, in_turn, row
 from pandatui.data.dataset import Dataset, Part
 from pandatui.data.standardise import Standardisation
 from pandatui.nn import Architecture, Learner, Network, Optimizer
 from pandatui.training.config import RunConfig
-from pandatui.training.environment import describe, pin_blas
+from pandatui.training.population import Population
 from pandatui.training.run import Run
-
-try:
-    import torch
-except ImportError:
-    torch = None
 
 ROWS = 8192
 MEMBERS = 16
-RATES = {"adam": 0.001, "momentum": 0.1}
-Steps = Callable[[], object]
-Clock = Callable[[], float]
+DTYPES = ("float32", "float64")
+LARGE = 200_000  # weights; of such a network scikit-learn takes fewer steps a call
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,6 +42,10 @@ class Case:
     def name(self) -> str:
         return f"{'-'.join(map(str, self.widths))} m={self.m}"
 
+    @property
+    def weights(self) -> int:
+        return sum(p * n for p, n in pairwise(self.widths))
+
 
 CASES = (
     Case((2, 16, 16, 2), 64),
@@ -60,60 +55,67 @@ CASES = (
 )
 
 
-# -- contenders: each returns a function that takes one step -------------------------------------------------
-
-
-def data_of(case: Case) -> tuple[np.ndarray, np.ndarray]:
+@cache
+def data_of(inputs: int, classes: int, dtype: str) -> tuple[np.ndarray, np.ndarray]:
+    """Random rows that a linear teacher has labelled."""
     rng = np.random.default_rng(0)
-    inputs = rng.standard_normal((ROWS, case.widths[0])).astype(np.float32)
-    teacher = rng.standard_normal((case.widths[0], case.widths[-1]))
-    return inputs, (inputs @ teacher).argmax(axis=1).astype(np.intp)
+    x = rng.standard_normal((ROWS, inputs)).astype(dtype)
+    return x, (x @ rng.standard_normal((inputs, classes))).argmax(axis=1).astype(np.intp)
 
 
-def ours(case: Case, optimizer: str) -> Steps:
-    inputs, labels = data_of(case)
+def dataset_of(widths: tuple[int, ...], dtype: str = "float32") -> Dataset:
+    inputs, labels = data_of(widths[0], widths[-1], dtype)
     few = Part(inputs[:16], labels[:16])
-    dataset = Dataset(
+    return Dataset(
         name="benchmark",
         source="benchmark",
         train=Part(inputs, labels),
         dev=few,
         test=few,
-        classes=tuple(map(str, range(case.widths[-1]))),
+        classes=tuple(map(str, range(widths[-1]))),
         features=(),
         image_shape=None,
         standardisation=Standardisation("none", np.zeros(1), np.ones(1)),
         sha256="",
     )
-    config = RunConfig(
+
+
+def config_of(
+    widths: tuple[int, ...], m: int, optimizer: str, dtype: str = "float32", batch_norm: bool = True
+) -> RunConfig:
+    return RunConfig(
         data="benchmark",
         standardise="none",
-        hidden=case.widths[1:-1],
+        hidden=widths[1:-1],
         optimizer=optimizer,
-        batch_size=case.m,
+        batch_size=m,
         epochs=10**6,
+        dtype=dtype,
+        batch_norm=batch_norm,
     )
-    return Run(config, dataset).step
 
 
-def population(case: Case, optimizer: str, members: int) -> Steps:
-    """The step of a population alone, on a mini-batch that all share."""
-    inputs, labels = data_of(case)
-    network = Network(Architecture(case.widths[0], case.widths[1:-1], case.widths[-1]), members)
-    network.initialise([np.random.default_rng(seed) for seed in range(members)])
+# -- contenders ----------------------------------------------------------------------------------------------
+
+
+def learner(case: Case, optimizer: str, dtype: str) -> Contender:
+    """The step alone, without what surrounds it in a run."""
+    inputs, labels = data_of(case.widths[0], case.widths[-1], dtype)
+    network = Network(Architecture(case.widths[0], case.widths[1:-1], case.widths[-1]), 1, dtype)
+    network.initialise([np.random.default_rng(0)])
     turned = Optimizer(optimizer, network.parameters)
-    ones = np.ones((members, 1))
-    turned.set(RATES[optimizer] * ones, 0.9 * ones, 0.999 * ones)
-    learner, x, y = Learner(network, turned), inputs[: case.m], labels[: case.m]
-    return lambda: learner.step(x, y)
+    one = np.ones((1, 1))
+    turned.set(peers.RATES[optimizer] * one, 0.9 * one, 0.999 * one)
+    alone, x, y = Learner(network, turned), inputs[: case.m], labels[: case.m]
+    return Contender(lambda: alone.step(x, y))
 
 
-def bare_products(case: Case) -> Steps:
+def bare_products(case: Case, dtype: str) -> Contender:
     """The matrix products of one step and nothing else: aW, aᵀdz, dzWᵀ but for the first layer's."""
     rng = np.random.default_rng(0)
 
     def drawn(*shape: int) -> np.ndarray:
-        return rng.standard_normal(shape).astype(np.float32)
+        return rng.standard_normal(shape).astype(dtype)
 
     layers = [
         (i, drawn(case.m, p), drawn(p, n), drawn(case.m, n), drawn(p, n), drawn(case.m, p), drawn(case.m, n))
@@ -128,125 +130,76 @@ def bare_products(case: Case) -> Steps:
             if i:
                 np.matmul(dz, W.T, out=da)
 
-    return step
+    return Contender(step)
 
 
-def pytorch(case: Case, optimizer: str, fused: bool) -> Steps:
-    assert torch is not None
-    torch.set_num_threads(1)
-    torch.manual_seed(0)
-    inputs, labels = (torch.from_numpy(array) for array in data_of(case))
-    modules: list[torch.nn.Module] = []
-    for p, n in pairwise(case.widths[:-1]):
-        modules += [torch.nn.Linear(p, n, bias=False), torch.nn.BatchNorm1d(n), torch.nn.ReLU()]
-    model = torch.nn.Sequential(*modules, torch.nn.Linear(*case.widths[-2:]))
-    rate = RATES[optimizer]
-    turned = (
-        torch.optim.Adam(model.parameters(), lr=rate, fused=fused)
-        if optimizer == "adam"
-        else torch.optim.SGD(model.parameters(), lr=rate, momentum=0.9, dampening=0.9, fused=fused)
-    )
-    cost_of = torch.nn.CrossEntropyLoss()
-    rows, costs = iter(()), []
-
-    def step() -> None:
-        nonlocal rows
-        chosen = next(rows, None)
-        if chosen is None:
-            rows = iter(torch.randperm(ROWS).split(case.m))
-            chosen = next(rows)
-            costs.clear()
-        turned.zero_grad()
-        cost = cost_of(model(inputs[chosen]), labels[chosen])
-        cost.backward()
-        turned.step()
-        costs.append(cost.item())
-
-    return step
-
-
-# -- measuring -----------------------------------------------------------------------------------------------
-
-
-def rate_of(step: Steps, seconds: float, clock: Clock = time.perf_counter) -> float:
-    """Steps a second, counted over at least `seconds`."""
-    count, batch = 0, 1
-    start = now = clock()
-    while now - start < seconds:
-        for _ in range(batch):
-            step()
-        count += batch
-        now = clock()
-        batch = max(1, int(count / (now - start) * seconds / 10))
-    return count / (now - start)
-
-
-def in_turn(
-    contenders: dict[str, Steps], repeats: int, seconds: float, clock: Clock = time.perf_counter
-) -> dict[str, list[float]]:
-    """Rates of each, taken in turn, after a round that warms up."""
-    rates: dict[str, list[float]] = {name: [] for name in contenders}
-    for repeat in range(repeats + 1):
-        for name, step in contenders.items():
-            rate = rate_of(step, seconds, clock)
-            if repeat:
-                rates[name].append(rate)
-    return rates
-
-
-def row(what: str, ours: list[float], theirs: list[float], reach: float | None, factor: float = 1) -> str:
-    ratios = sorted(factor * a / b for a, b in zip(ours, theirs, strict=True))
-    median = statistics.median(ratios)
-    verdict = "" if reach is None else f"≥ {reach:.2f}  {'yes' if median >= reach else 'NO'}"
-    rates = f"{factor * statistics.median(ours):>9,.0f} {statistics.median(theirs):>9,.0f}"
-    return f"  {what:<42} {rates}   {median:5.2f}  ({ratios[0]:.2f}–{ratios[-1]:.2f})   {verdict}"
-
-
-def measure(case: Case, optimizer: str, repeats: int, seconds: float) -> None:
-    contenders = {
-        "run": ours(case, optimizer),
-        "learner": population(case, optimizer, 1),
-        "products": bare_products(case),
+def contenders_of(case: Case, optimizer: str, dtype: str) -> dict[str, Contender]:
+    dataset = dataset_of(case.widths, dtype)
+    data = dataset.train.inputs, dataset.train.labels
+    config = config_of(case.widths, case.m, optimizer, dtype)
+    found = {
+        "run": Contender(Run(config, dataset).step),
+        "learner": learner(case, optimizer, dtype),
+        "products": bare_products(case, dtype),
+        "population": Contender(Population([config] * MEMBERS, dataset).step, MEMBERS),
     }
-    if case.widths[0] * case.widths[1] < 200_000:  # the largest leaves the cache at once
-        contenders["population"] = population(case, optimizer, MEMBERS)
-    if torch is not None:
-        contenders |= {
-            "torch": pytorch(case, optimizer, fused=False),
-            "fused": pytorch(case, optimizer, fused=True),
-        }
-    rates = in_turn(contenders, repeats, seconds)
-    adam = optimizer == "adam"  # the figures to reach are Adam's
-    title = f"{case.name}, {optimizer}"
-    print(f"\n{title:<44} {'ours/s':>9} {'theirs/s':>9}   ratio  (min–max)   to reach")
-    if torch is not None:
-        print(row("Run.step : PyTorch eager", rates["run"], rates["torch"], case.torch if adam else None))
-        print(row("Run.step : PyTorch, fused optimizer", rates["run"], rates["fused"], None))
-    print(row("Run.step : its bare matrix products", rates["run"], rates["products"], case.products))
-    print(row("Learner.step : its bare matrix products", rates["learner"], rates["products"], None))
-    if "population" in rates:
-        what = f"members of {MEMBERS} : alone (Learner.step)"
-        print(row(what, rates["population"], rates["learner"], case.population, MEMBERS))
-    sys.stdout.flush()
+    if peers.torch:
+        for name, fused in (("torch", False), ("fused", True)):
+            found[name] = peers.pytorch(case.widths, data, case.m, optimizer, fused)
+    if peers.jax:
+        found["jax"] = peers.jax_stepwise(case.widths, data, case.m, optimizer)
+    if peers.neural_network:
+        plain = config_of(case.widths, case.m, optimizer, dtype, batch_norm=False)
+        steps = 16 if case.weights > LARGE else ROWS // case.m
+        found["plain"] = Contender(Run(plain, dataset).step)
+        found["scikit-learn"] = peers.scikit_learn(case.widths, data, case.m, optimizer, steps)
+    return found
 
 
-def main() -> None:
+# -- the table -----------------------------------------------------------------------------------------------
+
+
+def measure(case: Case, optimizer: str, dtype: str, repeats: int, seconds: float) -> None:
+    rates = in_turn(contenders_of(case, optimizer, dtype), repeats, seconds)
+    reach = case if (optimizer, dtype) == ("adam", "float32") else Case(case.widths, case.m)
+    heading(f"{case.name}, {optimizer}, {dtype}")
+    if peers.torch:
+        row("one : PyTorch eager", rates["run"], rates["torch"], reach.torch)
+        row("one : PyTorch, fused optimizer", rates["run"], rates["fused"])
+    if peers.jax:
+        row("one : JAX, jitted step by step", rates["run"], rates["jax"])
+    if peers.neural_network:
+        row("one : scikit-learn, no batch norm in both", rates["plain"], rates["scikit-learn"])
+    row("one : bare products", rates["run"], rates["products"], reach.products)
+    row("one, Learner.step alone : bare products", rates["learner"], rates["products"])
+    row(f"member of {MEMBERS} : one", rates["population"], rates["run"], reach.population)
+    if peers.torch:
+        row(f"member of {MEMBERS} : PyTorch eager", rates["population"], rates["torch"])
+
+
+def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(
-        description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter
+        prog="python -m benchmarks step",
+        description=__doc__,
+        formatter_class=argparse.RawDescriptionHelpFormatter,
     )
-    parser.add_argument("--repeats", type=int, default=9)
-    parser.add_argument("--seconds", type=float, default=0.3, help="of each contender in each repeat")
+    parser.add_argument("--repeats", type=int, default=11)
+    parser.add_argument("--seconds", type=float, default=0.1, help="of each contender in each repeat")
     parser.add_argument("--shape", help="only networks whose name contains this, as 64-64-32-10")
-    parser.add_argument("--optimizer", choices=list(RATES), help="only this one")
-    options = parser.parse_args()
-    pin_blas()
-    print(", ".join(f"{name} {value}" for name, value in describe().items()))
-    print(f"PyTorch {torch.__version__}, one thread" if torch else "PyTorch is not installed: no peer")
+    parser.add_argument("--optimizer", choices=list(peers.RATES), help="only this one")
+    parser.add_argument("--dtype", choices=DTYPES, help="only this one")
+    parser.add_argument("--quick", action="store_true", help="float32 alone, fewer and shorter repeats")
+    options = parser.parse_args(arguments)
+    if options.quick:
+        options.repeats, options.seconds, options.dtype = 7, 0.05, options.dtype or "float32"
+    environment()
+    peers.introduce()
     for case in CASES:
         if options.shape and options.shape not in case.name:
             continue
-        for optimizer in [options.optimizer] if options.optimizer else RATES:
-            measure(case, optimizer, options.repeats, options.seconds)
+        for optimizer in [options.optimizer] if options.optimizer else peers.RATES:
+            for dtype in [options.dtype] if options.dtype else DTYPES:
+                measure(case, optimizer, dtype, options.repeats, options.seconds)
 
 
 if __name__ == "__main__":

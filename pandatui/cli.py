@@ -104,6 +104,7 @@ def watch(
     if session_file is None:
         config, dataset = prepare(options, LoadProgress())
     from pandatui.tui.app import Start, run_app
+    from pandatui.tui.beside import Habits
 
     start = Start(
         folder=folder_of(sessions, kept.sessions),
@@ -116,6 +117,7 @@ def watch(
         theme=theme or kept.theme,
         keys=kept.keys,
         ascii_only=ascii_only,
+        habits=Habits.of(kept),
     )
     sys.exit(run_app(start))
 
@@ -170,7 +172,10 @@ def train(
 @click.option("--label", metavar="COLUMN", help="The column to predict. [the last]")
 @click.option("--drop", metavar="COLUMN", multiple=True, help="A column to leave out; repeatable.")
 def data(source: str | None, label: str | None, drop: tuple[str, ...]) -> None:
-    """List the built-in data sets, or say what a file would load as."""
+    """List the built-in data sets, or say what a file would load as.
+
+    A folder's X.npy of 256 MB or more is mapped, not loaded: its rows are read as they are needed.
+    """
     from pandatui import report
     from pandatui.data import BUILT_IN, inspect
 

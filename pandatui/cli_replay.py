@@ -1,7 +1,6 @@
 """What `pandatui replay` does: verify a session by training it again, or train and save its ghost."""
 
 import json
-import re
 import shlex
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -13,12 +12,10 @@ from pandatui import report, report_replay
 from pandatui.data import Dataset
 from pandatui.sessions import Session, SessionError, Store
 from pandatui.sessions.checkpoints import folder_of
-from pandatui.sessions.ghosts import check_gestures, ghost_session, train_ghost, worth
-from pandatui.sessions.recorder import Identity
+from pandatui.sessions.ghosts import check_gestures, ghost_name, keep_ghost, train_ghost, worth
 from pandatui.sessions.replay import RerunError, data_of, rerun
 from pandatui.sessions.replay import verify as compare
 from pandatui.sessions.resume import recovered
-from pandatui.sessions.schema import encode
 from pandatui.sessions.store import read
 from pandatui.training import ConfigError
 
@@ -112,12 +109,9 @@ def ghost(asked: Replay, without: Sequence[str], until: int | None) -> int:
         return asked.refuse(error)
     finally:
         progress.done()
-    identity = Identity.new(_name(asked.store, asked.path, numbers, until))
-    branch = ghost_session(session, run, identity, without=numbers)
-    asked.store.prepare()
-    asked.store.write(identity.name, encode(branch), new=True)
+    name = ghost_name(asked.store, asked.path.stem, numbers, until)
+    path, branch = keep_ghost(asked.store, session, run, name, without=numbers)
     found = worth(session, run, numbers) if numbers else None
-    path = asked.store.path(identity.name)
     if asked.as_json:
         report.put(json.dumps(report_replay.ghost_json(path, session, branch, found)))
         return 0
@@ -137,15 +131,3 @@ def _numbers(session: Session, without: Sequence[str]) -> set[int]:
     if without and not numbers:
         raise click.UsageError("it has no nudges that stand")
     return numbers
-
-
-def _name(store: Store, path: Path, numbers: set[int], until: int | None) -> str:
-    """brave-otter-without-2, brave-otter-until-400, with a number behind where that is taken."""
-    what = "-without-" + "-".join(map(str, sorted(numbers)))[:16].rstrip("-") if numbers else ""
-    what += f"-until-{until}" if until is not None else ""
-    start = re.sub(r"[^A-Za-z0-9._-]", "", path.stem).lstrip("._-")[:24] or "session"
-    name, again = start + what, 1
-    while store.path(name).exists():
-        again += 1
-        name = f"{start}{what}-{again}"
-    return name

@@ -15,7 +15,7 @@ from collections.abc import Callable, Sequence
 from types import FrameType
 from typing import Any
 
-from pandatui.data import Inspection
+from pandatui.data import DataError, Inspection
 from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session
 from pandatui.sessions.schema import from_number
@@ -149,6 +149,9 @@ def _status(
     """The exit status, with the last words on what went wrong."""
     if recorder.problem:
         say(f"pandatui: {recorder.path}: {recorder.problem}")
+    if isinstance(failure, DataError):
+        say(f"pandatui: {sentence(Failed(failure))}; the session is {recorder.path}")
+        return USAGE
     if failure is not None:
         show_traceback(failure)
         say(f"pandatui: {sentence(Failed(failure))}; the session is {recorder.path}")
@@ -293,6 +296,9 @@ def data_text(found: Inspection, label: str | None, drop: tuple[str, ...]) -> st
         )
         + (" …" if len(found.classes) > _SHOWN else ""),
     ]
+    if found.mapped:
+        size = f"{found.mapped / 1e9:.1f} GB" if found.mapped >= 1e9 else f"{found.mapped / 1e6:.0f} MB"
+        lines.append(f"memory    mapped: {size} of inputs stay on disk, rows are read as they are needed")
     if found.constant:
         shown = ", ".join(plain(each, 40) for each in found.constant[:_SHOWN])
         lines.append(

@@ -10,6 +10,7 @@ from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
 from types import FrameType
 
+from pandatui.data import DataError
 from pandatui.report import (
     INTERNAL,
     OK,
@@ -176,7 +177,7 @@ def _status(study: Study, keeper: Keeper, failure: Sequence[BaseException], caug
     if keeper.problem:
         say(f"pandatui: {keeper.path}: {keeper.problem}")
     for error in failure:
-        if isinstance(error, EngineError | DataMoved):
+        if isinstance(error, EngineError | DataMoved | DataError):
             say(f"pandatui: {error}")
             return USAGE
         show_traceback(error)

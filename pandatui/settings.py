@@ -12,7 +12,14 @@ from typing import Any
 
 import platformdirs
 
-_KINDS: dict[str, type] = {"theme": str, "keys": dict, "sessions": str}
+_KINDS: dict[str, type] = {
+    "theme": str,
+    "keys": dict,
+    "sessions": str,
+    "hints": bool,
+    "hints_off": list,
+    "bell": bool,
+}
 
 
 class SettingsError(ValueError):
@@ -21,11 +28,17 @@ class SettingsError(ValueError):
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """`keys` maps binding ids to keys, as Textual's key maps do."""
+    """`keys` maps binding ids to keys, as Textual's key maps do. `hints_off` are names of hints.
+
+    `bell`: whether the terminal's rings when a run ends, diverges or is flat, and when a race beats it.
+    """
 
     theme: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
     sessions: str | None = None
+    hints: bool = True
+    hints_off: tuple[str, ...] = ()
+    bell: bool = False
 
 
 def settings_file() -> Path:
@@ -48,7 +61,10 @@ def load_settings() -> Settings:
     keys = found.get("keys", {})
     if not all(isinstance(key, str) for key in keys.values()):
         raise SettingsError(f"{path}: 'keys': expected binding ids with the keys to press, as strings")
-    return Settings(**found)
+    off = found.get("hints_off", [])
+    if not all(isinstance(name, str) for name in off):
+        raise SettingsError(f"{path}: 'hints_off': expected a list of names of hints")
+    return Settings(**(found | {"hints_off": tuple(off)}))
 
 
 def remember_theme(name: str) -> None:

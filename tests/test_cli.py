@@ -18,6 +18,10 @@ import pytest
 import pandatui
 from pandatui import cli
 from pandatui.sessions.store import read
+from pandatui.training import Run
+from pandatui.training.companions import Companions
+from pandatui.training.events import Nudge
+from pandatui.training.setup import RunOptions, prepare
 
 LONG = 30  # seconds: only a failure waits so long
 
@@ -551,3 +555,21 @@ def test_a_session_file_that_is_not_there_is_said_before_any_screen():
     )
     assert done.returncode == 2
     assert done.stderr == "pandatui: 'missing.json': no such session file\n"
+
+
+def test_a_twin_in_the_app_is_what_train_gives_with_its_seed_and_the_same_nudges(trained):
+    config, data = prepare(RunOptions(data="xor", hidden=(4,), epochs=2))
+    run = Run(config, data)
+    while run.ready:
+        if run.steps == 8:
+            run.apply(Nudge("learning_rate", to=0.3))
+        run.step()
+    companions = Companions()
+    companions.twins(run, from_start=True)
+    while companions.attend(run, full_pace=False):
+        pass
+    (twins,) = companions.look(run, 10_000)
+    for i in (0, 4):
+        record = trained(*SMALL, "--seed", str(2 + i), "--nudge", "9:learning_rate=0.3")
+        session, _ = read(Path(record["session"]))
+        assert session.curves.dev_cost.first == twins.dev_costs[:2, i].tolist()

@@ -7,6 +7,7 @@ import tomllib
 import pytest
 
 from pandatui.settings import Settings, SettingsError, load_settings, remember_theme, settings_file
+from pandatui.tui.beside import Habits
 
 
 @pytest.fixture
@@ -82,3 +83,24 @@ def test_a_theme_is_remembered_and_the_rest_left_alone(write, before, name):
     found = tomllib.loads(settings_file().read_text())
     assert set(found) == {"theme"} | set(tomllib.loads(before or ""))
     assert [p.name for p in settings_file().parent.iterdir()] == ["config.toml"]
+
+
+def test_hints_and_the_bell(write):
+    write('hints = false\nhints_off = ["flat", "slow"]\nbell = true\n')
+    kept = load_settings()
+    assert (kept.hints, kept.hints_off, kept.bell) == (False, ("flat", "slow"), True)
+    assert Habits.of(kept) == Habits(hints=False, off=("flat", "slow"), bell=True)
+    assert Habits.of(Settings()) == Habits(hints=True, off=(), bell=False)
+
+
+@pytest.mark.parametrize("text", ["hints = 1", 'bell = "yes"', "hints_off = true", "hints_off = [1]"])
+def test_hints_and_the_bell_of_another_type(write, text):
+    write(text)
+    with pytest.raises(SettingsError, match=r"config\.toml"):
+        load_settings()
+
+
+def test_a_hint_that_there_is_not(write):
+    write('hints_off = ["flatt"]')
+    with pytest.raises(SettingsError, match="'hints_off': expected some of overfitting, long memory"):
+        Habits.of(load_settings())

@@ -2,7 +2,7 @@
 
 np.load fills memory with whatever a header or an archive promises. Here a member's header is parsed by three
 regular expressions (no evaluation, no pickle, plain dtypes only), compared with the size that the archive's
-directory or the file system gives, and only then is an array made.
+directory or the file system gives, and only then is an array made, or a large file mapped.
 """
 
 from __future__ import annotations
@@ -16,15 +16,17 @@ from collections.abc import Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, replace
 from pathlib import Path
-from typing import IO, Any, BinaryIO
+from typing import IO, Any, BinaryIO, cast
 
 import numpy as np
 
-from pandatui.data.dataset import Raw
+from pandatui.data import mapped
 from pandatui.data.errors import DataError, listing, quote, show
 from pandatui.data.labels import encode
-from pandatui.data.opening import check_size, open_regular, reason
-from pandatui.data.standardise import Array, Progress, chunks
+from pandatui.data.mapped import Mapped
+from pandatui.data.opening import check_length, check_size, open_regular, reason
+from pandatui.data.raw import Raw, check_inputs
+from pandatui.data.standardise import Array, Progress
 
 MAGIC = b"\x93NUMPY"
 LONGEST_HEADER = 10_000
@@ -52,12 +54,21 @@ BROKEN = (
 
 @dataclass(frozen=True, slots=True)
 class Member:
-    """One array that can be read: where it is, how large it is, and how to open it."""
+    """One array that can be read: where it is, how large it is, and how to open it.
+
+    `file` is true for a file of its own, which can be mapped.
+    """
 
     place: str
     size: int
     compressed: int
     open: Callable[[], AbstractContextManager[IO[bytes]]]
+    file: bool = False
+
+    def maps(self, header: Header) -> bool:
+        """Whether its inputs stay on disk: plain numbers in C order in a large file of their own."""
+        plain = header.dtype.kind in "iuf" and not header.fortran and len(header.shape) >= 2
+        return self.file and plain and header.nbytes >= mapped.MAPPED_FROM
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,11 +124,7 @@ def read_array(member: Member, progress: Progress | None = None) -> Array:
         with member.open() as stream:
             header = read_header(stream, member.place)
             check_size(member.place, header.nbytes, member.compressed)
-            if header.length + header.nbytes != member.size:
-                raise DataError(
-                    f"{member.place}: expected {header.nbytes} bytes for shape {header.shape} of "
-                    f"{header.dtype.name}, found {member.size - header.length}"
-                )
+            check_length(member.place, header.dtype, header.shape, member.size - header.length)
             data = np.empty(header.nbytes, dtype=np.uint8)
             view = data.data
             done = 0
@@ -140,6 +147,21 @@ def read_array(member: Member, progress: Progress | None = None) -> Array:
     array: Array = data.view(header.dtype).reshape(header.shape, order="F" if header.fortran else "C")
     native: Array = np.ascontiguousarray(array.astype(header.dtype.newbyteorder("="), copy=False))
     return native
+
+
+def read_inputs(member: Member, progress: Progress | None = None) -> Array | Mapped:
+    """As read_array, or the file mapped where it is a large one."""
+    if member.file:
+        with member.open() as file:
+            header = read_header(file, member.place)
+            if member.maps(header):
+                try:
+                    return Mapped(
+                        cast(BinaryIO, file), member.place, header.dtype, header.shape, header.length
+                    )
+                except OSError as error:
+                    raise DataError(f"{member.place}: cannot be mapped: {reason(error)}") from None
+    return read_array(member, progress)
 
 
 def load_npz(path: Path, source: str, progress: Progress | None = None) -> Raw:
@@ -183,7 +205,7 @@ def load_folder(path: Path, source: str, progress: Progress | None = None) -> Ra
 
             with open_regular(entry) as file:
                 size = file.seek(0, 2)
-            members[entry.stem.lower()] = Member(show(entry), size, size, opened)
+            members[entry.stem.lower()] = Member(show(entry), size, size, opened, file=True)
     return _from_members(members, show(path), path.resolve().name, source, "NPY folder", progress)
 
 
@@ -205,16 +227,21 @@ def _from_members(
         raise DataError(f"{place}: expected x_test and y_test together, found one of them")
     wanted = [*keys, *(("x_test", "y_test") if own_test else ())]
     _check_headers([members[key] for key in wanted])
-    arrays = [read_array(members[key], progress) for key in wanted]
-    inputs, labels = arrays[0], arrays[1]
-    for index in range(0, len(arrays), 2):
-        check_inputs(arrays[index], members[wanted[index]].place)
-        _check_lengths(arrays[index], arrays[index + 1], place, wanted[index], wanted[index + 1])
-    if own_test and arrays[2].shape[1:] != inputs.shape[1:]:
+    pairs = [
+        (read_inputs(members[x], progress), read_array(members[y], progress))
+        for x, y in zip(wanted[::2], wanted[1::2], strict=True)
+    ]
+    inputs, labels = pairs[0]
+    test_inputs = pairs[1][0] if own_test else None
+    for (rows, targets), x, y in zip(pairs, wanted[::2], wanted[1::2], strict=True):
+        check_inputs(rows, members[x].place)
+        _check_lengths(rows, targets, place, x, y)
+    if test_inputs is not None and test_inputs.shape[1:] != inputs.shape[1:]:
         raise DataError(
-            f"{place}: expected test rows of shape {inputs.shape[1:]}, found {arrays[2].shape[1:]}"
+            f"{place}: expected test rows of shape {inputs.shape[1:]}, found {test_inputs.shape[1:]}"
         )
-    classes, codes = encode([(members[wanted[i]].place, arrays[i]) for i in range(1, len(arrays), 2)])
+    labelled = zip(wanted[1::2], pairs, strict=True)
+    classes, codes = encode([(members[y].place, targets) for y, (_, targets) in labelled])
     image = inputs.ndim >= 3
     return Raw(
         name=name,
@@ -225,7 +252,7 @@ def _from_members(
         classes=classes,
         features=() if image else tuple(f"x{column + 1}" for column in range(inputs.shape[1])),
         image_shape=inputs.shape[1:] if image else None,
-        test_inputs=arrays[2] if own_test else None,
+        test_inputs=test_inputs,
         test_labels=codes[len(labels) :] if own_test else None,
     )
 
@@ -244,29 +271,11 @@ def _check_headers(members: list[Member]) -> None:
             ) from None
         if index % 2 == 0 and header.dtype.kind not in NUMBERS:
             raise DataError(f"{member.place}: expected numbers as inputs, found {header.dtype.name}")
-        check_size(member.place, header.nbytes, member.compressed)
+        if index % 2 == 1 or not member.maps(header):
+            check_size(member.place, header.nbytes, member.compressed)
 
 
-def check_inputs(inputs: Array, place: str) -> None:
-    if inputs.ndim < 2:
-        raise DataError(
-            f"{place}: expected (rows, features) or (rows, height, width), found shape {inputs.shape}"
-        )
-    if inputs.size == 0:
-        raise DataError(f"{place}: expected at least one row and one feature, found shape {inputs.shape}")
-    if inputs.dtype.kind != "f":
-        return
-    flat = inputs.reshape(len(inputs), -1)
-    for part in chunks(len(flat), flat.shape[1]):
-        if not np.isfinite(flat[part]).all():
-            row = part.start + int(np.argmax(~np.isfinite(flat[part]).all(axis=1)))
-            index = np.argwhere(~np.isfinite(inputs[row]))[0]
-            where = ", ".join(map(str, [row, *index.tolist()]))
-            value = inputs[row][tuple(index)].item()
-            raise DataError(f"{place}[{where}]: expected a finite number, found {value}")
-
-
-def _check_lengths(inputs: Array, labels: Array, place: str, x: str, y: str) -> None:
+def _check_lengths(inputs: Array | Mapped, labels: Array, place: str, x: str, y: str) -> None:
     if len(labels) != len(inputs):
         raise DataError(
             f"{place}: expected as many labels in {y} as rows in {x}, {len(inputs)}, found {len(labels)}"

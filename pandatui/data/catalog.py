@@ -15,8 +15,8 @@ import numpy as np
 import numpy.typing as npt
 
 from pandatui.data.arrays import from_archive
-from pandatui.data.dataset import Raw
 from pandatui.data.errors import DataError
+from pandatui.data.raw import Raw
 from pandatui.data.split import MAKING, stream
 from pandatui.data.standardise import Array
 

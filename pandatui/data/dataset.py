@@ -1,18 +1,19 @@
 """A data set as training sees it: three parts of standardised rows, frozen, with the hash of what was loaded.
 
-`Raw` is what a reader or a generator hands over; `assemble` splits, standardises and freezes it. Part by part
-and chunk by chunk, so that beside the raw arrays only the finished parts are held in memory.
+`assemble` makes one of what a reader or a generator hands over. Part by part and chunk by chunk, so that
+beside the raw arrays only the finished parts are held in memory; of what is mapped, no more than row numbers.
 """
 
 from __future__ import annotations
 
-import hashlib
 from dataclasses import dataclass
 
 import numpy as np
 import numpy.typing as npt
 
 from pandatui.data.errors import DataError, show
+from pandatui.data.mapped import Mapped
+from pandatui.data.raw import Raw
 from pandatui.data.split import Rows, stratified
 from pandatui.data.standardise import (
     DTYPES,
@@ -21,22 +22,23 @@ from pandatui.data.standardise import (
     Standardisation,
     Statistics,
     from_statistics,
-    measure,
     resolve,
 )
-
-HASH_BLOCK = 1 << 24
+from pandatui.data.survey import Reach, survey
+from pandatui.data.taken import Standardised
 
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Part:
     """One of train, dev, test. Its arrays are read-only.
 
-    `inputs` (rows, features) float32 or float64, C order, standardised; `labels` (rows,) intp, indices of
-    classes.
+    `inputs` (rows, features) float32 or float64, C order, standardised: an array, or where the file is mapped
+    what has its shape and gives arrays of the same bits. `labels` (rows,) intp, indices of classes.
+
+    Two doors for whoever reads rows: `take` for mini-batches, slices of `inputs` for chunks of many in order.
     """
 
-    inputs: Array
+    inputs: Array | Standardised
     labels: npt.NDArray[np.intp]
 
     def __len__(self) -> int:
@@ -45,37 +47,19 @@ class Part:
     def take(self, rows: npt.NDArray[np.intp], inputs_out: Array, labels_out: npt.NDArray[np.intp]) -> None:
         """Gather a mini-batch into inputs_out (m, features) and labels_out (m,) without allocating.
 
-        The one door through which training reads rows. `rows` is intp (m,) within 0 … len − 1; others are
-        clipped, since NumPy checks bounds only by way of a copy.
+        `rows` is intp (m,) within 0 … len − 1; others are clipped, since NumPy checks bounds only by way of a
+        copy. Raises DataError when a mapped file has changed.
         """
-        np.take(self.inputs, rows, axis=0, out=inputs_out, mode="clip")
+        if isinstance(self.inputs, np.ndarray):
+            np.take(self.inputs, rows, axis=0, out=inputs_out, mode="clip")
+        else:
+            self.inputs.take(rows, inputs_out)
         np.take(self.labels, rows, out=labels_out, mode="clip")
 
 
 @dataclass(frozen=True, slots=True, eq=False)
-class Raw:
-    """Data as loaded, before split and standardisation.
-
-    `inputs` (rows, features), or (rows, height, width, ...) for images, any real dtype of up to 64 bits,
-    finite; `labels` (rows,) intp into `classes`. A file's own test split is in `test_inputs` and
-    `test_labels`.
-    """
-
-    name: str
-    source: str
-    kind: str  # "built-in", "CSV", "NPZ", "NPY folder", "IDX"
-    inputs: Array
-    labels: npt.NDArray[np.intp]
-    classes: tuple[str, ...]
-    features: tuple[str, ...] = ()
-    image_shape: tuple[int, ...] | None = None
-    test_inputs: Array | None = None
-    test_labels: npt.NDArray[np.intp] | None = None
-
-
-@dataclass(frozen=True, slots=True, eq=False)
 class Dataset:
-    """Everything a run needs to know of its data. `sha256` is of the arrays as loaded (see `fingerprint`)."""
+    """Everything a run needs to know of its data. `sha256` is of the arrays as loaded (see `Fingerprint`)."""
 
     name: str
     source: str
@@ -107,29 +91,6 @@ class Dataset:
         return {name: (len(part), self.n_features) for name, part in parts.items()}
 
 
-def fingerprint(raw: Raw) -> str:
-    """SHA-256 over classes and arrays (inputs, labels, own test split), each after its dtype and shape.
-
-    Labels count as int64 and everything as little-endian, so that the hash is the same on every machine.
-    """
-    digest = hashlib.sha256(("\0".join(raw.classes)).encode("utf-8", "surrogatepass"))
-    arrays = {
-        "inputs": raw.inputs,
-        "labels": raw.labels.astype("<i8"),
-        "test_inputs": raw.test_inputs,
-        "test_labels": None if raw.test_labels is None else raw.test_labels.astype("<i8"),
-    }
-    for key, array in arrays.items():
-        if array is None:
-            continue
-        little = array.astype(array.dtype.newbyteorder("<"), order="C", copy=False)
-        digest.update(f"\0{key} {little.dtype.str} {little.shape}\0".encode())
-        view = little.reshape(-1).view(np.uint8)
-        for start in range(0, len(view), HASH_BLOCK):
-            digest.update(view[start : start + HASH_BLOCK].data)
-    return digest.hexdigest()
-
-
 def split_rows(raw: Raw, split_seed: int) -> tuple[Rows, Rows, Rows | None]:
     """Rows of train, dev and test; test is None where the file has its own."""
     if split_seed < 0:
@@ -151,11 +112,10 @@ def standardisation_of(raw: Raw, statistics: Statistics, standardise: str) -> St
         raise DataError(f"{show(raw.source)}: {error}") from None
 
 
-def frozen_part(inputs: Array, labels: npt.NDArray[np.intp]) -> Part:
-    """A Part of fresh arrays, made read-only so that no one standardises them twice."""
-    inputs.flags.writeable = False
-    labels.flags.writeable = False
-    return Part(inputs, labels)
+def frozen(array: Array) -> Array:
+    """A fresh array, made read-only so that no one standardises it twice."""
+    array.flags.writeable = False
+    return array
 
 
 def assemble(
@@ -170,30 +130,36 @@ def assemble(
     if dtype not in DTYPES:
         raise DataError(f"dtype: expected {' or '.join(DTYPES)}, found {dtype!r}")
     train, dev, test = split_rows(raw, split_seed)
-    standardisation = standardisation_of(raw, measure(raw.inputs, train, progress), standardise)
+    found = survey(raw, train, progress)
+    standardisation = standardisation_of(raw, found.statistics, standardise)
 
-    def part(inputs: Array, labels: npt.NDArray[np.intp], rows: Rows) -> Part:
+    def part(inputs: Array | Mapped, labels: npt.NDArray[np.intp], rows: Rows, reach: Reach | None) -> Part:
         try:
+            if isinstance(inputs, Mapped):
+                taken = Standardised(inputs, rows, standardisation, dtype)
+                if reach is None or not reach.fits(standardisation, dtype):
+                    taken.check()
+                return Part(taken, frozen(labels[rows].astype(np.intp)))
             gathered = standardisation.gather(inputs, rows, dtype, progress)
         except DataError as error:
             raise DataError(f"{show(raw.source)}: {error}") from None
-        return frozen_part(gathered, labels[rows].astype(np.intp))
+        return Part(frozen(gathered), frozen(labels[rows].astype(np.intp)))
 
     if test is None:
         assert raw.test_inputs is not None
         assert raw.test_labels is not None
-        test_part = part(raw.test_inputs, raw.test_labels, np.arange(len(raw.test_labels)))
+        test_part = part(raw.test_inputs, raw.test_labels, np.arange(len(raw.test_labels)), found.test_reach)
     else:
-        test_part = part(raw.inputs, raw.labels, test)
+        test_part = part(raw.inputs, raw.labels, test, found.reach)
     return Dataset(
         name=raw.name,
         source=raw.source,
-        train=part(raw.inputs, raw.labels, train),
-        dev=part(raw.inputs, raw.labels, dev),
+        train=part(raw.inputs, raw.labels, train, found.reach),
+        dev=part(raw.inputs, raw.labels, dev, found.reach),
         test=test_part,
         classes=raw.classes,
         features=raw.features,
         image_shape=raw.image_shape,
         standardisation=standardisation,
-        sha256=fingerprint(raw),
+        sha256=found.sha256,
     )

@@ -7,10 +7,10 @@ from collections.abc import Sequence
 from pathlib import Path
 
 from pandatui.data.arrays import KEYS, load_folder, load_npz
-from pandatui.data.dataset import Raw
 from pandatui.data.errors import DataError, show
 from pandatui.data.idx import has_idx, load_idx_file, load_idx_folder
 from pandatui.data.opening import open_regular, reason, status
+from pandatui.data.raw import Raw
 from pandatui.data.standardise import Progress
 from pandatui.data.tables import load_csv
 

@@ -16,11 +16,10 @@ from typing import IO, cast
 
 import numpy as np
 
-from pandatui.data.arrays import check_inputs
-from pandatui.data.dataset import Raw
 from pandatui.data.errors import DataError, quote, show
 from pandatui.data.labels import encode
 from pandatui.data.opening import check_size, open_regular, reason
+from pandatui.data.raw import Raw, check_inputs
 from pandatui.data.standardise import Array, Progress
 
 TYPES = {0x08: "u1", 0x09: "i1", 0x0B: ">i2", 0x0C: ">i4", 0x0D: ">f4", 0x0E: ">f8"}

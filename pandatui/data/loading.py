@@ -11,11 +11,14 @@ from pathlib import Path
 import numpy as np
 
 from pandatui.data.catalog import BUILT_IN, built_in
-from pandatui.data.dataset import Dataset, Raw, assemble, fingerprint, split_rows, standardisation_of
+from pandatui.data.dataset import Dataset, assemble, split_rows, standardisation_of
 from pandatui.data.errors import DataError, quote
 from pandatui.data.files import load_path, refuse_columns
+from pandatui.data.mapped import Mapped
+from pandatui.data.raw import Raw
 from pandatui.data.split import FEWEST
-from pandatui.data.standardise import DTYPES, KINDS, Progress, Statistics, measure
+from pandatui.data.standardise import DTYPES, KINDS, Progress, Statistics
+from pandatui.data.survey import survey
 
 LOPSIDED = 10  # the largest class has so many times the rows of the smallest: worth a word
 
@@ -38,6 +41,7 @@ class Inspection:
     constant: tuple[str, ...]  # columns (of images: "row,column") with one value in all training rows
     standardisation: str  # "column", "overall" or "none": what "auto" stands for
     image_shape: tuple[int, ...] | None
+    mapped: int  # bytes of inputs that stay on disk and are read as they are needed; 0 for what is loaded
     sha256: str
     warnings: tuple[str, ...]  # one line each
 
@@ -80,7 +84,8 @@ def inspect(
     check_options(standardise, DTYPES[0])
     raw = load_raw(source, label=label, drop=drop, split_seed=split_seed, progress=progress)
     train, dev, test = split_rows(raw, split_seed)
-    statistics = measure(raw.inputs, train, progress)
+    found = survey(raw, train, progress)
+    statistics = found.statistics
     counts = np.bincount(raw.labels, minlength=len(raw.classes))
     training_counts = counts
     if raw.test_labels is not None:
@@ -102,7 +107,8 @@ def inspect(
         constant=constant,
         standardisation=standardisation_of(raw, statistics, standardise).kind,
         image_shape=raw.image_shape,
-        sha256=fingerprint(raw),
+        mapped=sum(each.nbytes for each in (raw.inputs, raw.test_inputs) if isinstance(each, Mapped)),
+        sha256=found.sha256,
         warnings=tuple(warnings_of(raw, training_counts.tolist(), constant)),
     )
 

@@ -5,10 +5,13 @@ Checks that every format shares are here too: how large an array may be, how far
 
 from __future__ import annotations
 
+import math
 import os
 import stat
 from pathlib import Path
-from typing import BinaryIO
+from typing import Any, BinaryIO
+
+import numpy as np
 
 from pandatui.data.errors import DataError, show
 
@@ -62,6 +65,15 @@ def kind_of(mode: int) -> str:
         stat.S_ISSOCK: "a socket",
     }
     return next((name for test, name in names.items() if test(mode)), "something else")
+
+
+def check_length(place: str, dtype: np.dtype[Any], shape: tuple[int, ...], found: int) -> None:
+    """Refuse `found` bytes of data where a header promised another number."""
+    expected = math.prod(shape) * dtype.itemsize
+    if found != expected:
+        raise DataError(
+            f"{place}: expected {expected} bytes for shape {shape} of {dtype.name}, found {found}"
+        )
 
 
 def check_size(place: str, promised: int, compressed: int | None = None) -> None:

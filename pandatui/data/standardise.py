@@ -16,10 +16,12 @@ import numpy as np
 import numpy.typing as npt
 
 from pandatui.data.errors import DataError
+from pandatui.data.mapped import Mapped
 
 Array = npt.NDArray[Any]
 Kind = Literal["column", "overall", "none"]
 Progress = Callable[[str, float], None]
+See = Callable[[Array], None]
 
 KINDS: tuple[str, ...] = ("auto", "column", "overall", "none")
 DTYPES: tuple[str, ...] = ("float32", "float64")
@@ -33,6 +35,11 @@ def chunks(rows: int, features: int) -> Iterator[slice]:
     size = max(1, min(CHUNK_ROWS, CHUNK_VALUES // max(features, 1)))
     for start in range(0, rows, size):
         yield slice(start, min(start + size, rows))
+
+
+def table(raw: Array | Mapped) -> Array | Mapped:
+    """Raw rows with their trailing axes flattened, (rows, features); what is mapped gives them so anyway."""
+    return raw if isinstance(raw, Mapped) else raw.reshape(len(raw), math.prod(raw.shape[1:]))
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -51,17 +58,29 @@ class Statistics:
         return np.asarray(self.low == self.high)
 
 
-def measure(raw: Array, rows: Array, progress: Progress | None = None) -> Statistics:
-    """Statistics of raw[rows]; raw is (rows, ...) of any real dtype, its trailing axes are flattened."""
-    flat = raw.reshape(len(raw), -1)
-    features = flat.shape[1]
+def measure(
+    raw: Array | Mapped, rows: Array, progress: Progress | None = None, see: See | None = None
+) -> Statistics:
+    """Statistics of raw[rows]; raw is (rows, ...) of any real dtype, `rows` in ascending order.
+
+    On the way through, `see` is shown every row of raw, in order and once: stretches of (m, features). The
+    variance takes a second way through the rows.
+    """
+    flat = table(raw)
+    features = math.prod(raw.shape[1:])
     total, squares = np.zeros(features), np.zeros(features)
     low, high = np.full(features, np.inf), np.full(features, -np.inf)
+    seen = 0
     with np.errstate(
         over="ignore", invalid="ignore"
     ):  # too large a value shows in the result, and is told there
         for part in chunks(len(rows), features):
-            block = flat[rows[part]].astype(np.float64)
+            end = int(rows[part.stop - 1]) + 1 if part.stop < len(rows) else len(raw)
+            stretch = flat[seen:end]
+            if see is not None:
+                see(stretch)
+            block = stretch[rows[part] - seen].astype(np.float64)
+            seen = end
             total += np.add.reduce(block, axis=0)
             np.minimum(low, block.min(axis=0), out=low)
             np.maximum(high, block.max(axis=0), out=high)
@@ -99,26 +118,24 @@ class Standardisation:
 
     def gather(
         self,
-        raw: Array,
+        raw: Array | Mapped,
         rows: Array,
         dtype: str | npt.DTypeLike = "float32",
         progress: Progress | None = None,
     ) -> Array:
         """apply(raw[rows]) without a copy of raw[rows] at full precision."""
-        flat = raw.reshape(len(raw), math.prod(raw.shape[1:]))
-        features = flat.shape[1]
+        flat = table(raw)
+        features = math.prod(raw.shape[1:])
         if len(self.mean) not in (1, features):
             raise DataError(f"expected rows of {len(self.mean)} features, found {features}")
         out = np.empty((len(rows), features), dtype=dtype)  # (rows, features)
         with np.errstate(over="ignore", invalid="ignore"):
             for part in chunks(len(rows), features):
-                block = flat[rows[part]].astype(np.float64)
-                block -= self.mean
-                block /= self.scale
-                out[part] = block
+                block = flat[rows[part]]
+                self.into(block, np.empty(block.shape), out[part])
                 if not np.isfinite(out[part]).all():
                     row, column = np.argwhere(~np.isfinite(out[part]))[0]
-                    value = flat[rows[part]][row, column].item()
+                    value = block[row, column].item()
                     raise DataError(
                         f"row {int(rows[part][row]) + 1}, input {int(column) + 1}: expected a number that "
                         f"{out.dtype.name} can hold once standardised, found {value!r}"
@@ -126,6 +143,16 @@ class Standardisation:
                 if progress is not None:
                     progress("standardising", part.stop / len(rows))
         return out
+
+    def into(self, raw: Array, wide: Array, out: Array) -> None:
+        """Raw rows (m, features) standardised into out, by way of `wide`, float64; both of the same shape.
+
+        The one place where it is computed, so that rows have the same bits whenever they are standardised.
+        """
+        np.copyto(wide, raw)
+        np.subtract(wide, self.mean, out=wide)
+        np.divide(wide, self.scale, out=wide)
+        np.copyto(out, wide, casting="same_kind")
 
 
 def resolve(standardise: str, image_shape: tuple[int, ...] | None) -> Kind:

@@ -29,9 +29,9 @@ def dense(a: Array, W: Array, z: Array) -> None:
 
 def dense_backward(a: Array, W: Array, dz: Array, dW: Array, da: Array | None) -> None:
     """dW = aᵀ dz; da = dz Wᵀ (skipped for the first layer, whose input is data)."""
-    np.matmul(a.swapaxes(-1, -2), dz, out=dW)
+    np.matmul(a.mT, dz, out=dW)
     if da is not None:
-        np.matmul(dz, W.swapaxes(-1, -2), out=da)
+        np.matmul(dz, W.mT, out=da)
 
 
 # -- batch norm ----------------------------------------------------------------------------------------------
@@ -94,10 +94,9 @@ def batch_norm_backward(dy: Array, z: Array, dscale: Array, dshift: Array, cache
 # -- activations: forward writes g(y) over y; backward turns da into dy, given only a = g(y) -----------------
 
 
-def relu(y: Array, scratch: Array) -> None:
+def relu(y: Array, zeros: Array) -> None:
     """a = max(y, 0). Against an array of zeros: NumPy's maximum with a constant takes four times as long."""
-    scratch.fill(0)
-    np.maximum(y, scratch, out=y)
+    np.maximum(y, zeros, out=y)
 
 
 def relu_backward(a: Array, da: Array, scratch: Array) -> None:
@@ -152,15 +151,16 @@ class Activation:
     """A pair of passes, and the variance of the weights that suits it (He 2015; Glorot 2010)."""
 
     name: str
-    forward: Callable[[Array, Array], None]  # (y, scratch of its shape)
+    forward: Callable[[Array, Array], None]  # (y, scratch of its shape or, where it asks for them, zeros)
     backward: Callable[[Array, Array, Array], None]  # (a, da, scratch)
     he: bool  # He normal, 2/fan_in; else Glorot normal, 2/(fan_in + fan_out)
+    zeros: bool = False  # whether forward wants zeros, (m, n) will do, which it leaves as they are
 
 
 ACTIVATIONS = {
     each.name: each
     for each in (
-        Activation("relu", relu, relu_backward, he=True),
+        Activation("relu", relu, relu_backward, he=True, zeros=True),
         Activation("leaky_relu", leaky_relu, leaky_relu_backward, he=True),
         Activation("tanh", tanh, tanh_backward, he=False),
         Activation("sigmoid", sigmoid, sigmoid_backward, he=False),

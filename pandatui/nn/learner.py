@@ -19,7 +19,6 @@ class Learner:
         self.network = network
         self.optimizer = optimizer
         self._l2: Array | None = None
-        self._ones = np.ones(network.running.shape[1], network.dtype)
         self._calm = float(np.finfo(network.dtype).max) ** 0.25
         self.whole = np.ones(network.members, np.bool_)  # of the last step that was not finite for all
 
@@ -36,21 +35,26 @@ class Learner:
         """
         network = self.network
         with np.errstate(all="ignore"):
-            costs = network.forward(x, labels)
-            network.backward(x)
-            if self._l2 is not None:
-                network.add_l2(self._l2)
+            costs = self.gradients(x, labels)
             # a small sum of squares proves every term finite and the update too; others need a second look
-            sums = np.vecdot(network.gradients, network.gradients)
-            sums += costs
+            flat = network.gradients.reshape(-1)
+            total = sum(costs.tolist(), float(flat.dot(flat)))
             if network.running.size:
-                sums += np.vecdot(network.batch_statistics, self._ones)
-            if not float(sums.max()) < self._calm:  # NaN is not
+                total += float(np.add.reduce(network.batch_statistics, axis=None))
+            if not total < self._calm:
                 self.whole = self._carefully(costs)
                 return costs, bool(self.whole.all())
             network.absorb_statistics()
             self.optimizer.update(network.parameters, network.gradients)
         return costs, True
+
+    def gradients(self, x: Array, labels: Array) -> Array:
+        """Fill the network's `gradients` with those of a mini-batch, L2 included; returns the costs (K,)."""
+        costs = self.network.forward(x, labels)
+        self.network.backward(x)
+        if self._l2 is not None:
+            self.network.add_l2(self._l2)
+        return costs
 
     def keep(self, members: Sequence[int]) -> "Learner":
         """A learner of just these members, by index: those that go on when others have ended."""

@@ -6,9 +6,10 @@ optimizer state are three things and never mixed. Buffers are made once for a ba
 """
 
 import math
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
+from typing import Protocol
 
 import numpy as np
 
@@ -20,6 +21,16 @@ RUNNING_WEIGHT = 0.9
 EVALUATION_ROWS = 1024  # always: other chunks give other bits
 _KEPT_BATCH_SIZES = 4
 _BLOCK = 131_072  # weights at a time in the penalty's gradient
+
+
+class Rows(Protocol):
+    """Inputs (rows, p) that are looked at slice by slice: an array, or what reads them when it is asked."""
+
+    def __len__(self) -> int: ...
+    def __getitem__(self, rows: slice, /) -> Array: ...
+
+
+See = Callable[[int, Array], None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -101,6 +112,7 @@ class _Workspace:
     a: tuple[Array, ...]  # (K, m, n): y, then a = g(y)
     da: tuple[Array, ...]  # (K, m, n): da, then dy, then dz
     scratch: tuple[Array, ...]  # (K, m, n), all in the same memory
+    forward_scratch: tuple[Array, ...]  # the same, or zeros (m, n), for the activation's forward pass
     norms: tuple[BatchNormCache, ...]
     logits: Array  # (K, C, m), then dlogits
     loss: LossCache
@@ -174,11 +186,11 @@ class Network:
                 layers.batch_norm(w.z[i], p.scale[i], p.shift[i], w.norms[i], y)
             else:
                 np.add(y, p.b[i], out=y)
-            self._activation.forward(y, w.scratch[i])
+            self._activation.forward(y, w.forward_scratch[i])
             a = y
         # the logits transposed, classes before examples: Wᵀ aᵀ + bᵀ
-        np.matmul(p.W[-1].swapaxes(-1, -2), a.swapaxes(-1, -2), out=w.logits)
-        np.add(w.logits, p.b[-1].swapaxes(-1, -2), out=w.logits)
+        np.matmul(p.W[-1].mT, a.mT, out=w.logits)
+        np.add(w.logits, p.b[-1].mT, out=w.logits)
         rows = cross_entropy(w.logits, labels, w.loss)
         costs: Array = np.add.reduce(rows, axis=-1)
         return np.divide(costs, w.loss.examples, out=costs)
@@ -187,7 +199,7 @@ class Network:
         """Fill `gradients` with those of the mini-batch that `forward` has just seen (without L2)."""
         w, p, g = self._workspace(x.shape[-2]), self._p, self._g
         cross_entropy_backward(w.logits, w.loss)
-        dz = w.logits.swapaxes(-1, -2)  # (K, m, C)
+        dz = w.logits.mT  # (K, m, C)
         np.matmul(w.ones_row, dz, out=g.b[-1])
         for i in reversed(range(len(w.a))):
             a, da = w.a[i], w.da[i]
@@ -226,8 +238,12 @@ class Network:
             view[fresh[:, 0]] = name.startswith("variance")
         return views
 
-    def logits(self, x: Array) -> Iterator[tuple[slice, Array]]:
-        """Test-mode logits of x (rows, p), in chunks of 1,024 rows: (which rows, (K, rows, C))."""
+    def logits(self, x: Rows, see: See | None = None) -> Iterator[tuple[slice, Array]]:
+        """Test-mode logits of x (rows, p), in chunks of 1,024 rows: (which rows, (K, rows, C)).
+
+        `see(i, y)` is shown what goes into the activation of hidden layer i (from 0), (K, rows, n), of the
+        first chunk.
+        """
         statistics, v = self.test_statistics(), self.views
         deviations = {
             name: np.sqrt(variance + self.dtype.type(layers.BATCH_NORM_EPSILON))
@@ -245,29 +261,29 @@ class Network:
                     y += v[f"shift{i}"]
                 else:
                     y += v[f"b{i}"]
-                self._activation.forward(y, np.empty_like(y))
+                if see is not None and start == 0:
+                    see(i - 1, y)
+                self._activation.forward(y, np.zeros_like(y))
                 a = y
-            yield (
-                slice(start, start + len(x[start : start + EVALUATION_ROWS])),
-                a @ v[f"W{last}"] + v[f"b{last}"],
-            )
+            rows = slice(start, min(start + EVALUATION_ROWS, len(x)))
+            yield rows, a @ v[f"W{last}"] + v[f"b{last}"]
 
-    def evaluate(self, x: Array, labels: Array) -> tuple[Array, Array]:
+    def evaluate(self, x: Rows, labels: Array, see: See | None = None) -> tuple[Array, Array]:
         """Mean cost and accuracy of each member on x (rows, p) in test mode, float64 (K,). Changes no state.
 
         Ties of argmax go to the lowest index. Non-finite numbers come out as they are, never as an error.
         """
         cost, right = np.zeros(self.members), np.zeros(self.members)
         with np.errstate(all="ignore"):
-            for rows, logits in self.logits(x):
+            for rows, logits in self.logits(x, see):
                 right += (logits.argmax(axis=-1) == labels[rows]).sum(axis=-1)
                 cache = LossCache.of(self.members, logits.shape[1], logits.shape[2], self.dtype)
                 # to float64 before the sum: a buffered cast would split it by the population's size
-                by_class = np.ascontiguousarray(logits.swapaxes(-1, -2))
+                by_class = np.ascontiguousarray(logits.mT)
                 cost += cross_entropy(by_class, labels[rows], cache).astype(np.float64).sum(axis=-1)
             return cost / len(x), right / len(x)
 
-    def probabilities(self, x: Array) -> Array:
+    def probabilities(self, x: Rows) -> Array:
         """Test-mode class probabilities of x (rows, p), as (K, rows, C)."""
         out = np.empty((self.members, len(x), self.architecture.classes), self.dtype)
         for rows, logits in self.logits(x):
@@ -275,6 +291,10 @@ class Network:
             np.exp(logits, out=logits)
             out[:, rows] = logits / logits.sum(axis=-1, keepdims=True)
         return out
+
+    def named(self, flat: Array) -> dict[str, Array]:
+        """Views by name of an array like `parameters`, (K, rows, columns) each."""
+        return _views(flat, self.architecture.parameter_shapes())
 
     # -- the population ----------------------------------------------------------------------------------
 
@@ -307,12 +327,15 @@ class Network:
 
         a = per_layer()
         scratch = tuple(shared[: K * m * n].reshape(K, m, n) for n in hidden)
+        nothing = np.zeros(m * max(hidden, default=0) if self._activation.zeros else 0, dtype)
+        zeros = tuple(nothing[: m * n].reshape(-1, n) for n in hidden)
         ones_row, mean_row = np.ones((1, m), dtype), np.full((1, m), 1 / m, dtype)
         return _Workspace(
             z=per_layer() if batch_norm else a,
             a=a,
             da=per_layer(),
             scratch=scratch,
+            forward_scratch=zeros if self._activation.zeros else scratch,
             norms=tuple(
                 BatchNormCache(
                     mean_row=mean_row,

@@ -4,8 +4,10 @@ A ghost is a session of its own: its events are those that still stand, without 
 numbered from 1, so that it trains again by itself and needs its parent for nothing.
 """
 
+import re
 from collections.abc import Collection, Sequence
 from dataclasses import asdict, dataclass, replace
+from pathlib import Path
 
 import numpy as np
 
@@ -13,7 +15,8 @@ from pandatui.data import Dataset
 from pandatui.nn.schedules import base_for, rate_in_use
 from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.replay import Progress, events_of, last_by, rerun
-from pandatui.sessions.schema import EventRecord, Parent, Session, Values, from_number
+from pandatui.sessions.schema import EventRecord, Parent, Session, Values, encode, from_number
+from pandatui.sessions.store import Store
 from pandatui.training import Run
 from pandatui.training.events import JUMPS, Event, Gesture, gestures
 from pandatui.training.knobs import LIVE, clean
@@ -59,6 +62,28 @@ def ghost_session(
     fork = min((e.step - 1 for e in gone), default=ghost.steps)
     branch.parent = Parent(id=session.id, name=session.name, step=min(fork, ghost.steps))
     return branch
+
+
+def keep_ghost(
+    store: Store, session: Session, ghost: Run, name: str, *, without: Collection[int] = ()
+) -> tuple[Path, Session]:
+    """Write the ghost as a session of its own; where, and what. Raises OSError, FileExistsError."""
+    branch = ghost_session(session, ghost, Identity.new(name), without=without)
+    store.prepare()
+    store.write(name, encode(branch), new=True)
+    return store.path(name), branch
+
+
+def ghost_name(store: Store, of: str, numbers: Collection[int], until: int | None = None) -> str:
+    """brave-otter-without-2, brave-otter-until-400, with a number behind where that is taken."""
+    what = "-without-" + "-".join(map(str, sorted(numbers)))[:16].rstrip("-") if numbers else ""
+    what += f"-until-{until}" if until is not None else ""
+    start = re.sub(r"[^A-Za-z0-9._-]", "", of).lstrip("._-")[:24] or "session"
+    name, again = start + what, 1
+    while store.path(name).exists():
+        again += 1
+        name = f"{start}{what}-{again}"
+    return name
 
 
 def own_events(session: Session, ghost: Run, without: Collection[int] = ()) -> list[Event]:

@@ -8,31 +8,41 @@ from pathlib import Path
 import numpy as np
 
 from pandatui.data import BUILT_IN, DataError, Dataset
-from pandatui.data.arrays import BROKEN, NUMBERS, Member, check_inputs, read_array
+from pandatui.data.arrays import BROKEN, NUMBERS, Member, read_array
 from pandatui.data.errors import show
 from pandatui.data.labels import number
 from pandatui.data.loading import load_raw
+from pandatui.data.mapped import Mapped
 from pandatui.data.opening import check_size, open_regular, reason, status
+from pandatui.data.raw import check_inputs
 from pandatui.data.standardise import Array
 from pandatui.data.tables import LONGEST_LINE, choose, sniff
+from pandatui.data.taken import Standardised
 from pandatui.training import RunConfig
 
 _NAMES = ("x", "x_test", "x_train")
 
 
-def load_inputs(source: str, config: RunConfig, dataset: Dataset) -> Array:
-    """(rows, features), standardised as in training. Raises DataError in one line."""
+def load_inputs(source: str, config: RunConfig, dataset: Dataset) -> Array | Standardised:
+    """(rows, features), standardised as in training; read as they are needed where the file is a large one.
+
+    Raises DataError in one line.
+    """
     raw = _raw(source, config, dataset)
     features = int(np.prod(raw.shape[1:]))
     if features != dataset.n_features:
         raise DataError(f"{show(source)}: expected rows of {dataset.n_features} inputs, found {features}")
     try:
+        if isinstance(raw, Mapped):
+            taken = Standardised(raw, np.arange(len(raw)), dataset.standardisation, config.dtype)
+            taken.check()
+            return taken
         return dataset.standardisation.apply(raw, config.dtype)
     except DataError as error:
         raise DataError(f"{show(source)}: {error}") from None
 
 
-def _raw(source: str, config: RunConfig, dataset: Dataset) -> Array:
+def _raw(source: str, config: RunConfig, dataset: Dataset) -> Array | Mapped:
     path = Path(source)
     if source not in BUILT_IN and not path.is_dir():
         status(path)

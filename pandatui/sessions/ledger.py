@@ -15,6 +15,7 @@ from pandatui.sessions.schema import (
     Blocks,
     Count,
     EventRecord,
+    Histograms,
     Number,
     Session,
     Values,
@@ -146,6 +147,7 @@ class _Path:
         columns = [values.first if self._dev_whole else values.last for values in dev]
         self._dev = [(int(from_number(s)), c, a) for s, c, a in zip(*columns, strict=True)]
         self._dev_origin = session.epochs - len(self._dev)
+        self._shared = session.epochs  # of the path that the file knows
 
     def take(self, found: EventsLine | CostsLine | DevLine | EndLine) -> None:
         match found:
@@ -173,6 +175,7 @@ class _Path:
             self._cut(found.keep)
             self._dev = [point for point in self._dev if point[0] <= found.keep]
             if last > self._known:
+                self._shared = min(self._shared, self._dev_origin + len(self._dev))
                 undone = dict(found.undone or [])
                 self._events = [
                     msgspec.structs.replace(event, undone_by=undone.get(event.id)) for event in self._events
@@ -207,6 +210,9 @@ class _Path:
         costs = self._costs[: max(0, self._steps - self._origin)]
         new.steps, new.epochs = self._steps, self._dev_origin + len(self._dev)
         curves = new.curves = msgspec.structs.replace(new.curves)
+        if (seen := curves.inputs) is not None:
+            kept = sum(epoch <= min(self._shared, new.epochs) for epoch in seen.epochs)
+            curves.inputs = Histograms(seen.epochs[:kept], seen.counts[:kept])
         result = new.result = msgspec.structs.replace(
             new.result, test_cost=None, test_accuracy=None, weights_sha256=UNKNOWN, costs_sha256=UNKNOWN
         )

@@ -12,8 +12,10 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from pandatui.sessions.replay import events_of
+from pandatui.sessions.replay import config_of, events_of
 from pandatui.sessions.schema import Number, Session, Values, from_number
+from pandatui.sessions.seeking import distributions_of
+from pandatui.training.distributions import Distributions
 from pandatui.training.events import Command, Event, Fact, GoOn, Pause, Refused, gestures
 from pandatui.training.history import Floats
 from pandatui.training.knobs import LIVE
@@ -42,6 +44,7 @@ class Recording:
     events: tuple[Event, ...]
     guessing: float
     steps_per_epoch: float
+    distributions: Distributions
 
     @classmethod
     def of(cls, session: Session) -> "Recording":
@@ -66,6 +69,7 @@ class Recording:
             events=events,
             guessing=math.log(max(2, len(session.data.classes))),
             steps_per_epoch=_steps_per_epoch(session, dev_steps),
+            distributions=distributions_of(session, len(config_of(session).hidden)),
         )
 
 

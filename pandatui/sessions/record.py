@@ -14,6 +14,7 @@ from pandatui.sessions.schema import (
     Curves,
     DataRecord,
     EventRecord,
+    Histograms,
     Parent,
     Result,
     Session,
@@ -100,6 +101,7 @@ def _curves(run: Run) -> Curves:
         dev_cost=dev(history.dev_cost),
         dev_accuracy=dev(history.dev_accuracy),
         abandoned=[_stretch(left) for left in run.timeline.abandoned],
+        inputs=Histograms(list(run.distributions.epochs), run.distributions.counts().tolist()),
     )
 
 

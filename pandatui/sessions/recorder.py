@@ -13,6 +13,7 @@ import threading
 import time
 from typing import Any
 
+from pandatui.data import DataError
 from pandatui.sessions.checkpoints import (
     MOST_AT_ONCE,
     WORTH_IT,
@@ -126,7 +127,13 @@ class Recorder:
         self._wanted.set()
         if self._thread.ident is not None:
             self._thread.join()
-        evaluation = self._driver.ask(Run.evaluate).result() if evaluate else None
+        evaluation = None
+        unmeasured = ""
+        if evaluate:
+            try:
+                evaluation = self._driver.ask(Run.evaluate).result()
+            except DataError as error:  # its file has changed: only the last figures are missing
+                unmeasured = f"saved without its last figures: {error}"
         session = self._ask(evaluation)
         if session.status == "running":
             session.status = "stopped"
@@ -140,6 +147,7 @@ class Recorder:
             finally:
                 journal.close(remove=not self._not_saved)
             self._not_journalled = ""
+        self._not_saved = self._not_saved or unmeasured
         return session
 
     # -- in the training thread --------------------------------------------------------------------------

@@ -10,12 +10,14 @@ import json
 import math
 import re
 from collections.abc import Iterable, Iterator, Mapping
+from itertools import pairwise
 from typing import Annotated, Any, Literal
 
 import msgspec
 from msgspec import Meta, Struct
 
 from pandatui.training.config import MAX_EPOCHS, MAX_STEP, ConfigError, RunConfig, check_knob
+from pandatui.training.distributions import BINS, MOST_COLUMNS
 from pandatui.training.knobs import LIVE
 
 FORMAT: Literal["pandatui-session"] = "pandatui-session"
@@ -32,6 +34,7 @@ Special = Literal["NaN", "Infinity", "-Infinity"]
 Number = float | Special
 Count = Annotated[int, Meta(ge=0, le=2**53)]
 Text = Annotated[str, Meta(max_length=4096)]
+Bins = Annotated[list[Annotated[int, Meta(ge=0, le=2**16 - 1)]], Meta(min_length=BINS, max_length=BINS)]
 Sha256 = Annotated[str, Meta(pattern="^[0-9a-f]{64}$")]
 
 
@@ -100,12 +103,23 @@ class Stretch(Struct, forbid_unknown_fields=True):
     cost: list[Number]
 
 
+class Histograms(Struct, forbid_unknown_fields=True):
+    """How the inputs of each hidden layer's activation are spread, after some of the epochs.
+
+    `counts`: by epoch, by layer, in 32 bins that are even on the scale of asinh; those from ±32 on are open.
+    """
+
+    epochs: Annotated[list[Count], Meta(max_length=MOST_COLUMNS)]
+    counts: Annotated[list[list[Bins]], Meta(max_length=MOST_COLUMNS)]
+
+
 class Curves(Struct, forbid_unknown_fields=True):
     train: Values
     dev_step: Values
     dev_cost: Values
     dev_accuracy: Values
     abandoned: list[Stretch] = []
+    inputs: Histograms | None = None
 
 
 class Result(Struct, forbid_unknown_fields=True):
@@ -199,10 +213,12 @@ def decode(raw: bytes) -> tuple[Session, bool]:
     with in_one_line("session"):
         plain = plain_of(raw, "session", VERSION)
         session = msgspec.convert(plain, Session)
-        RunConfig.from_dict(session.config)
+        config = RunConfig.from_dict(session.config)
         _check_events(session)
         _check_data(session.data)
         _check_curves(session.curves)
+        if session.curves.inputs is not None:
+            _check_histograms(session.curves.inputs, len(config.hidden))
         return session, session.integrity == integrity_of(plain)
 
 
@@ -366,3 +382,13 @@ def _check_curves(curves: Curves) -> None:
             raise SessionError(f"$.curves.abandoned[{i}]: expected as many steps as costs")
         if not all(0 <= step <= MAX_STEP for step in stretch.step):
             raise SessionError(f"$.curves.abandoned[{i}].step: expected steps")
+
+
+def _check_histograms(found: Histograms, layers: int) -> None:
+    where = "$.curves.inputs"
+    if len(found.counts) != len(found.epochs):
+        raise SessionError(f"{where}: expected counts of {len(found.epochs)} epochs")
+    if any(len(each) != layers for each in found.counts):
+        raise SessionError(f"{where}.counts: expected those of {layers} hidden layers")
+    if not all(a < b for a, b in pairwise([0, *found.epochs])):
+        raise SessionError(f"{where}.epochs: expected rising ones, from 1")

@@ -12,6 +12,7 @@ import numpy as np
 from pandatui.sessions.checkpoints import MOST_BYTES, Checkpoint, CheckpointError, chain_at, decode
 from pandatui.sessions.schema import Blocks, Number, Session, Values, from_number
 from pandatui.training import Run
+from pandatui.training.distributions import BINS, Distributions
 from pandatui.training.events import Event
 from pandatui.training.history import CHAIN_BLOCK, Floats, History, Series, chained
 from pandatui.training.timeline import Kept
@@ -25,7 +26,7 @@ def seek(session: Session, run: Run, events: Sequence[Event], folder: Path, unti
     Costs and dev points are the record's. The earlier states come within reach again.
     """
     limit = session.steps + 1 if until is None else until  # the last step whose nudges it may have
-    found = [each for each in _all_of(folder, run) if _of_the_path(each, events, session.steps)]
+    found = [each for each in _all_of(folder, run) if of_the_path(each, events, session.steps)]
     history = recalled(session, found) if found else None
     if history is None:
         return False
@@ -34,6 +35,7 @@ def seek(session: Session, run: Run, events: Sequence[Event], folder: Path, unti
         return False
     last = good[-1]
     run.history = history
+    run.distributions = distributions_of(session, len(run.config.hidden))
     for step, rate in last.rates:
         run.rates.set(int(step), float(rate))
     run.restore(last.state)
@@ -43,16 +45,25 @@ def seek(session: Session, run: Run, events: Sequence[Event], folder: Path, unti
 
 def _all_of(folder: Path, run: Run) -> list[Checkpoint]:
     """The readable ones, by step."""
-    found = []
-    for path in folder.glob("*.npz"):
-        if path.stem.isdecimal() and path.is_file() and path.stat().st_size <= MOST_BYTES:
-            try:
-                checkpoint = decode(path.read_bytes(), run)
-            except (CheckpointError, OSError):
-                continue
-            if checkpoint.state.steps == int(path.stem):
-                found.append(checkpoint)
-    return sorted(found, key=lambda each: each.state.steps)
+    found = (checkpoint_at(folder, steps, run) for steps in steps_in(folder))
+    return [each for each in found if each is not None]
+
+
+def steps_in(folder: Path) -> list[int]:
+    """The steps that there are checkpoints of, whether they can be read or not."""
+    return sorted(int(path.stem) for path in folder.glob("*.npz") if path.stem.isdecimal())
+
+
+def checkpoint_at(folder: Path, steps: int, run: Run) -> Checkpoint | None:
+    """The one of this step, for this run; None where it can't be read."""
+    path = folder / f"{steps}.npz"
+    try:
+        if not path.is_file() or path.stat().st_size > MOST_BYTES:
+            return None
+        found = decode(path.read_bytes(), run)
+    except (CheckpointError, OSError):
+        return None
+    return found if found.state.steps == steps else None
 
 
 # -- which serve ---------------------------------------------------------------------------------------------
@@ -62,7 +73,7 @@ def _standing(events: Sequence[Event]) -> list[Event]:
     return [e for e in events if e.undone_by is None and e.kind in ("nudge", "extend")]
 
 
-def _of_the_path(found: Checkpoint, events: Sequence[Event], steps: int) -> bool:
+def of_the_path(found: Checkpoint, events: Sequence[Event], steps: int) -> bool:
     """Whether the nudges behind it are those that stand, and no other."""
     state, standing = found.state, _standing(events)
     behind = [e for e in standing if e.id <= state.last_event]
@@ -133,6 +144,14 @@ def recalled(session: Session, found: Sequence[Checkpoint] = ()) -> History | No
         return None
     whole = (history.steps, history.epochs) == (session.steps, session.epochs)
     return history if whole else None
+
+
+def distributions_of(session: Session, layers: int) -> Distributions:
+    """Those of the layers' inputs on record; older sessions have none."""
+    found = session.curves.inputs
+    if found is None:
+        return Distributions(layers)
+    return Distributions.of(found.epochs, np.array(found.counts, np.uint16).reshape(-1, layers, BINS))
 
 
 def _array(values: Sequence[Number]) -> Floats:

@@ -12,8 +12,9 @@ from concurrent.futures import Future
 from dataclasses import replace
 from typing import Any, TypeVar
 
+from pandatui.training.companions import Companions
 from pandatui.training.environment import pin_blas
-from pandatui.training.events import Command, Fact, Failed, Nudge, Redo, Rescue, Rewind, Undo
+from pandatui.training.events import JUMPS, Command, Fact, Failed, Nudge, Recorded, Redo, Rescue, Rewind, Undo
 from pandatui.training.run import Run
 from pandatui.training.snapshot import Snapshot, View, look
 
@@ -57,6 +58,7 @@ class Driver:
         self._running_since: float | None = None
         self._last_press: tuple[str, float] | None = None
         self._due = 0.0
+        self.companions = Companions()  # to be spoken to between two steps alone: by `ask`
         self._speed_mark = (0.0, 0)
         self._speed = 0.0
         self.failure: BaseException | None = None
@@ -106,7 +108,11 @@ class Driver:
 
         def taken(run: Run) -> Snapshot:
             return replace(
-                look(run, view), seconds=self.seconds, pace=self._pace, steps_per_second=self._measured()
+                look(run, view),
+                seconds=self.seconds,
+                pace=self._pace,
+                steps_per_second=self._measured(),
+                companions=self.companions.look(run, view.buckets, view.first, view.last),
             )
 
         return self.ask(taken).result(timeout)
@@ -151,13 +157,17 @@ class Driver:
                 self._drain()
                 if not self._run.ready:
                     self._stand_clock()
-                    self._wait(None)
+                    if not self._attend():
+                        self._wait(None)
                     continue
                 self._run_clock()
                 if (rest := self._until_due()) > 0:
-                    self._wait(rest)
+                    if not self._attend():
+                        self._wait(rest)
                 else:
                     self._push(self._run.step(self.seconds))
+                    if self._pace is None:
+                        self._attend()
             self._drain()
         except BaseException as error:  # shown, saved and ended with status 70 by whoever owns the Driver
             self.failure = error
@@ -199,8 +209,14 @@ class Driver:
         else:
             answer.set_result(result)
 
+    def _attend(self) -> bool:
+        """Let companions that are behind take a step; False when none is."""
+        return self.companions.attend(self._run, full_pace=self._pace is None and self._run.ready)
+
     def _push(self, facts: list[Fact]) -> None:
         for fact in facts:
+            if isinstance(fact, Recorded) and fact.event.kind in JUMPS:
+                self.companions.went_back(self._run)
             for subscriber in self._subscribers:
                 subscriber(fact)
 

@@ -5,6 +5,7 @@ that nobody wants any more, leaves the arrays. `Members` is the state between tw
 """
 
 import math
+from collections import deque
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -21,7 +22,7 @@ from pandatui.training.trainer import BLOWN_UP_FACTOR, BLOWN_UP_WINDOW, hash_of
 
 Array = NDArray[np.floating]
 
-_KNOBS = {"base_rate": "learning_rate"} | {
+KNOB_COLUMNS = {"base_rate": "learning_rate"} | {
     name: name for name in ("learning_rate", "momentum", "second_moment", "decay", "l2")
 }
 
@@ -135,9 +136,9 @@ class Population:
         self._batches = [Batches(len(dataset.train), np.random.default_rng(shuffle)) for _, shuffle in own]
         self._knobs = {
             name: np.array([getattr(config, field) for config in configs], np.float64)
-            for name, field in _KNOBS.items()
+            for name, field in KNOB_COLUMNS.items()
         }
-        self._recent: list[Floats] = []  # the costs (K,) of the last steps
+        self._recent: deque[Floats] = deque(maxlen=BLOWN_UP_WINDOW)  # the costs (K,) of the last steps
         self._hot = -BLOWN_UP_WINDOW  # the last step at which a cost alone was above the limit
         self._buffers: tuple[Array, NDArray[np.intp]] = (
             np.empty((0, 0, 0), first.dtype),
@@ -149,6 +150,11 @@ class Population:
 
     def __len__(self) -> int:
         return len(self.members)
+
+    @property
+    def place(self) -> int:
+        """Rows of the present epoch that are behind it."""
+        return self._batches[0].place
 
     @property
     def network(self) -> Network:
@@ -171,10 +177,11 @@ class Population:
             if not self.members:
                 return costs, None
         taken = costs if finite else costs[~stuck]
-        self._recent = [*self._recent[-BLOWN_UP_WINDOW + 1 :], taken]
+        self._recent.append(taken)
         over = [batches.advance(self.batch_size) for batches in self._batches]
         point = self._end_epoch() if over[0] else None
-        self._leave(self._blown_up(taken), "blown up", self.steps)
+        if (blown_up := self._blown_up(taken)) is not None:
+            self._leave(blown_up, "blown up", self.steps)
         if self.epoch >= self.target_epochs:
             self._leave(np.ones(len(self), np.bool_), "", self.steps)
         return costs, point
@@ -201,13 +208,16 @@ class Population:
             self._turn_knobs()
         return DevPoint(self.steps, self.epoch, tuple(self.members), cost, accuracy)
 
-    def _blown_up(self, costs: Floats) -> NDArray[np.bool_]:
-        """As a run's: after the first 50 steps, the mean of the last 50 train costs is above 10 ln C."""
+    def _blown_up(self, costs: Floats) -> NDArray[np.bool_] | None:
+        """As a run's: after the first 50 steps, the mean of the last 50 train costs is above 10 ln C.
+
+        None where no member can have.
+        """
         limit = BLOWN_UP_FACTOR * self.guessing
-        if (costs > limit).any():
+        if max(costs.tolist()) > limit:
             self._hot = self.steps
         if self.steps <= BLOWN_UP_WINDOW or self.steps - self._hot >= BLOWN_UP_WINDOW:
-            return np.zeros(len(self), np.bool_)
+            return None
         recent = np.ascontiguousarray(np.stack(self._recent, axis=1))
         with np.errstate(over="ignore"):
             return np.array([row.mean() > limit for row in recent])
@@ -233,7 +243,7 @@ class Population:
         if rows:
             self._learner = self._learner.keep(rows)
         self._knobs = {name: column[rows] for name, column in self._knobs.items()}
-        self._recent = [costs[rows] for costs in self._recent]
+        self._recent = deque((costs[rows] for costs in self._recent), BLOWN_UP_WINDOW)
         if not self._shared:
             self._batches = [self._batches[row] for row in rows]
 
@@ -283,9 +293,9 @@ class Population:
             batches.restore(saved)
         for array, saved_rows in zip(self._arrays(), state.arrays, strict=True):
             array[...] = saved_rows
-        self._knobs = dict(zip(_KNOBS, state.knobs.T.copy(), strict=True))
+        self._knobs = dict(zip(KNOB_COLUMNS, state.knobs.T.copy(), strict=True))
         self.batch_size, self.target_epochs = state.batch_size, state.target_epochs
-        self._recent = [np.ascontiguousarray(costs) for costs in state.recent.T]
+        self._recent.extend(np.ascontiguousarray(costs) for costs in state.recent.T)
         with np.errstate(all="ignore"):
             hot = np.flatnonzero((state.recent > BLOWN_UP_FACTOR * self.guessing).any(axis=0))
         if len(hot):

@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass
 
+from pandatui.training.companions import CompanionLook
 from pandatui.training.events import Event, Gesture, gestures, last_gesture
 from pandatui.training.history import Floats
 from pandatui.training.run import Run
@@ -61,6 +62,7 @@ class Snapshot:
     seconds: float = 0.0
     pace: float | None = None
     steps_per_second: float = 0.0
+    companions: tuple[CompanionLook, ...] = ()
 
     @property
     def training(self) -> bool:
@@ -93,7 +95,7 @@ def look(run: Run, view: View) -> Snapshot:
         train_cost=float(recent.mean()) if len(recent) else nan,
         dev_cost=float(dev[0][0]) if len(dev[0]) else nan,
         dev_accuracy=float(dev[1][0]) if len(dev[1]) else nan,
-        raggedness=_raggedness(history.train.last(min(64, per_epoch))),
+        raggedness=raggedness(history.train.last(min(64, per_epoch))),
         best_epoch=best[0],
         best_dev_cost=best[1],
         guessing=run.guessing,
@@ -117,5 +119,6 @@ def look(run: Run, view: View) -> Snapshot:
     )
 
 
-def _raggedness(costs: Floats) -> float:
+def raggedness(costs: Floats) -> float:
+    """(highest − lowest) / mean."""
     return float((costs.max() - costs.min()) / max(costs.mean(), 1e-12)) if len(costs) else 0.0

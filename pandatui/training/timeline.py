@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
+from pandatui.training.distributions import Counts
 from pandatui.training.history import Floats
 
 if TYPE_CHECKING:
@@ -39,6 +40,7 @@ class Abandoned:
     costs: Floats
     dev: Floats
     rates: Floats
+    distributions: Sequence[tuple[int, Counts]] = ()
 
     @property
     def whole(self) -> bool:
@@ -159,11 +161,12 @@ class Timeline:
             ],
             axis=1,
         ).copy()
-        rates = run.rates.since(steps)
+        rates, epoch, distributions = run.rates.since(steps), run.epoch, run.distributions.since(0)
         aside = [k for k in self._kept if k.state.steps > steps or k.state.last_event > last_event]
         self.seek(run, steps, last_event)
         self._drop_after(steps, last_event)
-        left = Abandoned(by_event, run.state(), end, costs, dev, rates)
+        gone = [each for each in distributions if run.epoch < each[0] <= epoch]
+        left = Abandoned(by_event, run.state(), end, costs, dev, rates, gone)
         self.abandoned = [*self.abandoned[-MOST_ABANDONED + 1 :], left]
         self.redoable.append(left)
         self._aside[by_event] = aside
@@ -171,13 +174,17 @@ class Timeline:
 
     def seek(self, run: "Run", steps: int, last_event: int) -> None:
         """Restore the nearest state on the way to `steps` and train forward, nudges on record included."""
+        run.restore(self.nearest(steps, last_event))
+        run.train_again(steps, last_event)
+
+    def nearest(self, steps: int, last_event: int) -> "RunState":
+        """The last state within reach that is on the way to `steps` with the events up to `last_event`."""
         nearest = self._start
         for kept in self._kept:
             state = kept.state
             if state.steps <= steps and state.last_event <= last_event and state.steps >= nearest.steps:
                 nearest = state
-        run.restore(nearest)
-        run.train_again(steps, last_event)
+        return nearest
 
     def take_back(self, run: "Run", left: Abandoned) -> None:
         """Bring a stretch back: its costs and its last state; where costs are gone, train it again."""
@@ -186,6 +193,8 @@ class Timeline:
             run.history.extend(left.costs, left.dev)
             for step, rate in left.rates:
                 run.rates.set(int(step), float(rate))
+            for epoch, counts in left.distributions:
+                run.distributions.add(epoch, counts)
             run.restore(left.end)
         else:
             run.train_again(left.end.steps, left.end.last_event)

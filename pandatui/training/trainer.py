@@ -13,6 +13,7 @@ from pandatui.nn import Architecture, Learner, Network, Optimizer
 from pandatui.nn.schedules import base_for, rate_in_use
 from pandatui.training.batches import Batches
 from pandatui.training.config import RunConfig, check_knob
+from pandatui.training.distributions import Distributions
 from pandatui.training.events import Diverged, EpochDone, Fact, Finished, WorseThanGuessing
 from pandatui.training.history import History, StepFunction
 from pandatui.training.knobs import KNOBS
@@ -46,6 +47,7 @@ class Trainer:
         self.learner = Learner(network, Optimizer(config.optimizer, network.parameters))
         self.batches = Batches(len(dataset.train), shuffle)
         self.history = History()
+        self.distributions = Distributions(len(config.hidden))
         self.rates = StepFunction()
         self.steps = 0
         self.last_event = 0
@@ -75,7 +77,7 @@ class Trainer:
         """One mini-batch update."""
         facts: list[Fact] = []
         batch_size = int(self.knobs["batch_size"])
-        inputs, labels = self._gather(self.batches.peek(batch_size))
+        inputs, labels = self.gather(self.batches.peek(batch_size))
         costs, finite = self.learner.step(inputs, labels)
         cost = float(costs[0])
         if not finite:
@@ -91,7 +93,8 @@ class Trainer:
             facts.append(Finished(self.epoch))
         return facts
 
-    def _gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    def gather(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """A mini-batch of these training rows, in buffers that the next one overwrites."""
         m = len(rows)
         buffers = self._buffers.get(m)
         if buffers is None:
@@ -108,7 +111,12 @@ class Trainer:
         self.epoch += 1
         self.learner.optimizer.flush()
         dev = self.dataset.dev
-        cost, accuracy = (float(v[0]) for v in self.network.evaluate(dev.inputs, dev.labels))
+        see, wanted = self.distributions.see, self.distributions.wants(self.epoch)
+        figures = self.network.evaluate(
+            dev.inputs, dev.labels, (lambda layer, y: see(layer, y[0])) if wanted else None
+        )
+        cost, accuracy = (float(v[0]) for v in figures)
+        self.distributions.end_epoch(self.epoch)
         self.history.add_dev(self.steps, cost, accuracy)
         facts: list[Fact] = [EpochDone(self.epoch, self.steps, cost, accuracy)]
         if cost < self.guessing:
@@ -190,9 +198,18 @@ class Trainer:
 
     def restore(self, state: RunState) -> None:
         """Back to an earlier state of this run, whole: the next steps have the bits that they had then."""
-        network, optimizer = self.network, self.learner.optimizer
         self.history.restore(state.history)
         self.rates.truncate(state.steps)
+        self.distributions.truncate(state.epoch)
+        self._below_guessing, self._worse_since = state.below_guessing, state.worse_since
+        recent = self.history.train.last(BLOWN_UP_WINDOW)
+        hot = np.flatnonzero(recent > BLOWN_UP_FACTOR * self.guessing)
+        self._hot = state.steps - len(recent) + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
+        self.stand_at(state)
+
+    def stand_at(self, state: RunState) -> None:
+        """Take on a state but for its curves: enough to look at it."""
+        network, optimizer = self.network, self.learner.optimizer
         self.last_event = state.last_event
         self.steps, self.epoch, self.target_epochs = state.steps, state.epoch, state.target_epochs
         self.knobs, self.base_rate, self.spent = dict(state.knobs), state.base_rate, state.spent
@@ -204,10 +221,6 @@ class Trainer:
         optimizer.second[...] = state.second
         optimizer.first_product[...] = state.first_product
         optimizer.second_product[...] = state.second_product
-        self._below_guessing, self._worse_since = state.below_guessing, state.worse_since
-        recent = self.history.train.last(BLOWN_UP_WINDOW)
-        hot = np.flatnonzero(recent > BLOWN_UP_FACTOR * self.guessing)
-        self._hot = self.steps - len(recent) + 1 + int(hot[-1]) if len(hot) else -BLOWN_UP_WINDOW
         self.status = "finished" if self.epoch >= self.target_epochs else "running"
         self._turn_knobs()
 

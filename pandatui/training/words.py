@@ -2,6 +2,7 @@
 
 import math
 
+from pandatui.data import DataError
 from pandatui.nn.schedules import halving_epochs
 from pandatui.training.events import (
     Diverged,
@@ -118,6 +119,8 @@ def sentence(fact: Fact, *, paused: bool = False) -> str:
             return f"diverged by step {step:,}: the last 50 costs are far above guessing (now {cost(at)})"
         case Finished(epochs):
             return f"{plural(epochs, 'epoch')} done"
+        case Failed(DataError() as error):
+            return f"training stopped: {error}"
         case Failed(error):
             return f"training stopped by an error: {type(error).__name__}: {error}"
 

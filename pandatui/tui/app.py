@@ -23,15 +23,20 @@ from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.record import Identity
 from pandatui.sessions.replay import RerunError, config_of, data_of, rerun
 from pandatui.sessions.resume import Resumed, resume
+from pandatui.sessions.seeking import steps_in
+from pandatui.sessions.stills import Stills
 from pandatui.sessions.store import read
 from pandatui.settings import remember_theme
 from pandatui.training import ConfigError, Driver, RunConfig
+from pandatui.training.events import Failed
 from pandatui.training.setup import RunOptions, prepare
+from pandatui.training.words import sentence
+from pandatui.tui.beside import Habits
+from pandatui.tui.beside_app import BesideApp
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
-from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady
+from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing
-from pandatui.tui.racing_app import RacingApp
 from pandatui.tui.record_wording import standing
 from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
@@ -60,9 +65,10 @@ class Start:
     theme: str | None = None
     keys: dict[str, str] = field(default_factory=dict)
     ascii_only: bool = False
+    habits: Habits = Habits()  # noqa: RUF009 (frozen)
 
 
-class PandaApp(RacingApp):
+class PandaApp(BesideApp):
     """`farewell` is what to say on stderr once the terminal is the person's again."""
 
     TITLE = "pandatui"
@@ -78,7 +84,6 @@ class PandaApp(RacingApp):
             start.folder, ascii_only=start.ascii_only or not terminal_has_utf8(), pace=start.pace
         )
         self._start = start
-        self.live: Live | None = None
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
 
@@ -142,7 +147,10 @@ class PandaApp(RacingApp):
             racing = self.racing
             return racing if racing is not None and racing.data_sha256 == sha256 else None
 
-        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words, race=race)
+        habits = self._start.habits
+        if habits.hints and not live.lesson:  # one teacher at a time
+            live.beside.give_hints(habits.off)
+        watch = WatchScreen(live, ascii_only=self.ascii_only, words=words, race=race, bell=habits.bell)
         while len(self.screen_stack) > 1:
             self.pop_screen()
         self.push_screen(watch)
@@ -197,6 +205,26 @@ class PandaApp(RacingApp):
         notes = (f"branched from {session.name} at step {step:,}",)
         self.post_message(RunReady(driver, recorder, notes))
 
+    @work(thread=True, exclusive=True, group="stills")
+    def find_stills(self, wanted: StillsWanted) -> None:
+        """Open a recorded session's data and checkpoints, off the screen's thread, for a replay."""
+        path, session = wanted.path, wanted.session
+        trusted = path.resolve().parent == self.store.folder.resolve()
+        stills, reason = None, "no checkpoints to take them from"
+        try:
+            if not trusted:
+                reason = "checkpoints of a file from elsewhere are not opened"
+            elif not read(path)[1]:
+                reason = "checkpoints of a file that was edited are not opened"
+            elif steps_in(folder_of(path)):
+                stills = Stills(session, folder_of(path), data_of(session, None, trusted=trusted))
+        except (SessionError, RerunError, ConfigError, OSError) as error:
+            reason = plain(str(error), 300)
+        wanted.screen.post_message(StillsReady(stills, reason))
+
+    def on_stills_wanted(self, message: StillsWanted) -> None:
+        self.find_stills(message)
+
     def on_watch_screen_batch_wanted(self, message: WatchScreen.BatchWanted) -> None:
         """Race it, or put it into the session's queue: `pandatui batch` runs what is there."""
         live, batch = self.live, message.batch
@@ -248,7 +276,7 @@ class PandaApp(RacingApp):
             self.farewell.append(f"saved as {live.recorder.path} ({session.status}, step {session.steps:,})")
             self.farewell.append(f"go on with: pandatui resume {session.name}")
         if live.driver.failure is not None:
-            self.farewell.append(f"training was stopped by an error: {live.driver.failure!r}")
+            self.farewell.append(sentence(Failed(live.driver.failure)))
         return session
 
     def action_new_run(self) -> None:
@@ -288,10 +316,12 @@ class PandaApp(RacingApp):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
-        failed = self.live is not None and self.live.driver.failure is not None
+        failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
         self.end_race()
-        self.exit(return_code=INTERNAL if failed else code)
+        if failure is not None:
+            code = USAGE if isinstance(failure, DataError) else INTERNAL
+        self.exit(return_code=code)
 
     async def action_quit(self) -> None:
         self.finish(0)
@@ -321,6 +351,11 @@ class PandaApp(RacingApp):
         if isinstance(screen, WatchScreen) and self.live is not None:
             restart = partial(self.branch, 0)
             yield SystemCommand("Restart from step 0", "As a branch; this session ends and is saved", restart)
+            gives = self.live.beside.gives_hints
+            words = (
+                ("Hints off for now", "Until the next run") if gives else ("Hints on", "A line in the log")
+            )
+            yield SystemCommand(*words, screen.turn_hints)
         yield SystemCommand("Theme", "Dark, light, projector, and Textual's own", self.action_change_theme)
         yield SystemCommand("Keys and help", "Show the help panel", self.action_show_help_panel)
         yield SystemCommand("Quit", "Save and leave", self.action_quit)

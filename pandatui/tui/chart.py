@@ -36,11 +36,30 @@ class Mark:
 
 @dataclass(frozen=True, slots=True, eq=False)
 class Trace:
-    """A dimmed extra line: an abandoned stretch, a ghost, a twin, another session."""
+    """A dimmed extra line: an abandoned stretch, a ghost, another session.
+
+    `points`: its costs are dev points, to be drawn as such and not smoothed. `sign`: a letter that stands on
+    the line here and there, so that several are told apart without colour.
+    """
 
     name: str
     steps: np.ndarray  # (n,)
     costs: np.ndarray  # (n,)
+    points: bool = False
+    sign: str = ""
+
+
+@dataclass(frozen=True, slots=True, eq=False)
+class Band:
+    """Where several runs lie at some steps: least, mean − sd, mean, mean + sd, greatest, each (n,)."""
+
+    name: str
+    steps: np.ndarray  # (n,)
+    low: np.ndarray
+    below: np.ndarray
+    mean: np.ndarray
+    above: np.ndarray
+    high: np.ndarray
 
 
 @dataclass(frozen=True, slots=True, eq=False)
@@ -60,11 +79,14 @@ class Chart:
     rates: np.ndarray = field(default_factory=_none)
     abandoned: tuple[Trace, ...] = ()
     ghosts: tuple[Trace, ...] = ()
+    band: Band | None = None
+    others: tuple[Trace, ...] = ()
     log_axis: bool = True
     smoothing: int = 0  # 0 is off, else the window of the average in text columns
     cursor: float | None = None  # the step under the cursor
     diverged_at: int | None = None
     x_label: str = "epoch"
+    names: tuple[str, str] = ("train", "dev")
     epoch_numbers: np.ndarray | None = None  # (e,) rising; for runs of more epochs than are worth passing on
 
 
@@ -136,7 +158,9 @@ def cost_text(cost: float) -> str:
 
 def readings(chart: Chart, step: float) -> tuple[tuple[str, str], ...]:
     """What the chart says at a step, as (label, value): the bucket at hand, the latest dev cost, the rate."""
-    read = [("step", f"{step:.0f}"), ("epoch", f"{epoch_at(chart, step):.1f}")]
+    read = [("step", f"{step:.0f}")]
+    if chart.x_label != "step":
+        read.append((chart.x_label, f"{epoch_at(chart, step):.1f}"))
     train = _bucket_at(chart.train, step)
     if train is not None:
         read.append(("train", cost_text(train)))
@@ -155,7 +179,7 @@ def reading_text(chart: Chart, step: float, width: int | None = None) -> str:
     Where that is wider than `width` the epoch goes first, then the rate, then the step.
     """
     read = list(readings(chart, step))
-    for dispensable in ("epoch", "α", "step", ""):
+    for dispensable in (chart.x_label, "α", "step", ""):
         line = " · ".join(f"{label} {value}" for label, value in read)
         if width is None or len(line) <= width:
             break

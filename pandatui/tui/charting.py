@@ -9,11 +9,12 @@ from pandatui.training.events import Gesture, gestures
 from pandatui.training.history import Floats
 from pandatui.training.knobs import KNOBS
 from pandatui.training.snapshot import CurveLook, Snapshot
-from pandatui.tui.plotting import Chart, Curve, Mark, Trace
+from pandatui.tui.chart import Band, Chart, Curve, Mark, Trace
+from pandatui.tui.company import band_of, traces_of
 
 SMOOTHING = (6, 15, 0)  # text columns that the average looks back on; `s` goes round
 _NICE_EPOCHS = (5, 10, 15, 20, 25, 30, 40, 50, 60, 80, 100)
-_ROOM = 1.25  # the axis ends this far beyond the present: there stand the curves' names
+ROOM = 1.25  # the axis ends this far beyond the present: there stand the curves' names
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,12 +30,12 @@ class Look:
 
 def axis_end(steps: int, steps_per_epoch: int, target_epochs: int) -> float:
     """The last step of the unzoomed axis: beyond the present, at a round epoch, so that it rarely moves."""
-    epochs = max(steps / max(1, steps_per_epoch), 1) * _ROOM
+    epochs = max(steps / max(1, steps_per_epoch), 1) * ROOM
     scale = 1
     while epochs > 100 * scale:
         scale *= 10
     nice = next(n * scale for n in _NICE_EPOCHS if n * scale >= epochs)
-    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * _ROOM
+    whole = max(float(steps), float(steps_per_epoch * target_epochs)) * ROOM
     return min(float(steps_per_epoch * nice), whole)
 
 
@@ -57,6 +58,8 @@ def chart_of(snapshot: Snapshot, look: Look) -> Chart:
         nudges=s.gestures,
         abandoned=s.abandoned,
         diverged_at=s.steps if s.status == "diverged" else None,
+        ghosts=traces_of(s),
+        band=band_of(s),
     )
 
 
@@ -77,7 +80,7 @@ def chart_of_session(session: Session, look: Look) -> Chart:
 
 def whole_of(session: Session) -> float:
     """The last step of the unzoomed axis of a record, which grows no more."""
-    return max(session.steps, 1) * _ROOM
+    return max(session.steps, 1) * ROOM
 
 
 def _chart(
@@ -90,6 +93,8 @@ def _chart(
     nudges: Iterable[Gesture],
     abandoned: Iterable[tuple[Floats, Floats]],
     diverged_at: int | None,
+    ghosts: tuple[Trace, ...] = (),
+    band: Band | None = None,
 ) -> Chart:
     """The curves and what stands beside them, as a person wants to look at them."""
     first, last = look.window or (0.0, last)
@@ -107,6 +112,8 @@ def _chart(
         rate_steps=c.rate_steps,
         rates=c.rates,
         abandoned=tuple(Trace("undone", steps, costs) for steps, costs in abandoned),
+        ghosts=ghosts,
+        band=band,
         log_axis=look.log_axis,
         smoothing=look.smoothing,
         cursor=look.cursor,

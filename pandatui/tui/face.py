@@ -48,11 +48,20 @@ class Said:
         return self.words if self.event <= on_disk else Content.assemble(wording.UNSAVED, self.words)
 
 
+@dataclass(frozen=True, slots=True)
+class Aside:
+    """What goes on besides: a few words for the head, and lines for the log, each a label and words."""
+
+    mark: str = ""
+    news: tuple[tuple[str, str], ...] = ()
+
+
 @dataclass(frozen=True, slots=True, eq=False)
 class Face:
     status: Content
     chart: Chart
     plot_title: str
+    plot_foot: str
     knobs: list[Content]
     knob_line: Content
     log: list[Content]
@@ -70,16 +79,12 @@ def face_of(
     problem: str,
     more: int,
     space: Space,
-    mark: str = "",
-    news: Content | None = None,
+    aside: Aside = Aside(),
 ) -> Face:
-    """`on_disk`: the id of the last event there. `more`: the epochs that `space` goes on for at the end.
-
-    `mark` and `news` are of what goes on besides: a few words for the head, and a line for the log.
-    """
+    """`on_disk`: the id of the last event there. `more`: the epochs that `space` goes on for at the end."""
     message = said.marked(on_disk) if said is not None else None
     status = wording.status_line(
-        s, about, space.width, "" if s.status == "failed" and not space.tiny else problem, mark
+        s, about, space.width, "" if s.status == "failed" and not space.tiny else problem, aside.mark
     )
     if space.tiny and message is not None:
         status = Content(" ") + message
@@ -88,10 +93,11 @@ def face_of(
     return Face(
         status=status,
         chart=chart_of(s, look),
+        plot_foot=wording.plot_foot(s),
         plot_title=f"cost, nats ({'log' if look.log_axis else 'linear'} axis){zoomed}",
         knobs=knob_wording.knob_rows(s, about, hand.picked, used),
         knob_line=knob_wording.knob_line(s, hand.picked, hand.coarse, space.width),
-        log=_log(s, about, message, news, hand.lesson, on_disk, problem, more, space),
+        log=_log(s, about, message, aside, hand.lesson, on_disk, problem, more, space),
         foot=foot(s, space.width, more, at_cursor=look.cursor is not None),
     )
 
@@ -100,7 +106,7 @@ def _log(
     s: Snapshot,
     about: About,
     message: Content | None,
-    news: Content | None,
+    aside: Aside,
     lesson: bool,
     on_disk: int,
     problem: str,
@@ -112,7 +118,8 @@ def _log(
     head = wording.headline(s, space.log_width, more)
     if s.status == "failed":
         head = Content.styled(f"✖ {plain(problem)} · what there is will be saved · q quits", "bold $error")
-    lines = [line for line in (head, message, news) if line is not None]
+    news = [Content.assemble((f"{label:<6} ", "bold $secondary"), words) for label, words in aside.news]
+    lines = [line for line in (head, message) if line is not None] + news
     said = _lesson(s, space.wide) if lesson and s.status not in ("diverged", "failed") else None
     left = max(0, room - len(lines) - (said is not None))
     epoch_of = wording.EpochOf(s) if space.wide else lambda step: None  # no room for them

@@ -42,6 +42,7 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
             ("space", f"{more:,} more epochs"),
             *undo_keys(s, width),
             ("f", "branch"),
+            *([("g", "ghost")] if s.undo_number else []),
             ("←→", "read the curve"),
             ("ctrl+n", "new run"),
         ]
@@ -51,8 +52,23 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
         wide = [("a/A", "rate"), ("b/B", "momentum"), ("d/D", "decay")]
         keys += wide if width >= 120 else [("a/A b/B d/D", "turn")]  # the panel or the line above names them
         keys += undo_keys(s, width)
+        keys += [("g", "ghost")] if s.undo_number else []
         keys += [] if s.paused or s.undo_number or s.can_redo else [("<>", "pace")]
         keys += [("c", "queue batch")] if width >= 100 else []
+    keys += [("?", "help"), ("q", "quit")]
+    return keys_line(keys, width)
+
+
+def inside_foot(s: Snapshot, own: Sequence[tuple[str, str]], width: int) -> Content:
+    """The keys in a view into the network, with those of its own."""
+    keys = [("1", "the curve"), ("2 3 4 5", "views"), *own]
+    if s.speed is not None:
+        keys += [("space", "play" if s.paused else "pause"), ("←→", "move")]
+    elif s.status == "running":
+        keys += [("space", "go on" if s.paused else "pause"), ("a/A b/B d/D", "turn"), *undo_keys(s, 0)[:1]]
+    elif s.status in ("finished", "diverged"):
+        keys += [("space", "more epochs")] if s.status == "finished" else [("h", "rescue")]
+        keys += undo_keys(s, 0)[:1]
     keys += [("?", "help"), ("q", "quit")]
     return keys_line(keys, width)
 

@@ -7,7 +7,7 @@ import numpy as np
 from pandatui.tui.axes import columns_at, cost_ticks, epoch_ticks, guessing_of, share_across
 from pandatui.tui.canvas import FAINT, Ink
 from pandatui.tui.chart import Mark, bounded, cost_text, reading_text
-from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, dimmed
+from pandatui.tui.scene import ABANDONED, DEV, GHOST, OTHER, TRAIN, Scene, dimmed
 
 _WAITING = "the first steps are on their way"
 
@@ -106,8 +106,8 @@ def draw_names(scene: Scene) -> None:
     """Each curve's name and value at its right end, and the words for an empty chart."""
     chart, frame, look, cells = scene.chart, scene.frame, scene.look, scene.cells
     shares = share_across(chart, bounded(chart.dev_steps))
-    ends = [(DEV, "dev", shares, np.asarray(chart.dev_costs, dtype=np.float64))]
-    ends.insert(0, (TRAIN, "train", scene.buckets.shares, scene.line))
+    ends = [(DEV, chart.names[1], shares, np.asarray(chart.dev_costs, dtype=np.float64))]
+    ends.insert(0, (TRAIN, chart.names[0], scene.buckets.shares, scene.line))
     live = [_end(x, y) for _, _, x, y in ends]
     above = live[0] is None or live[1] is None or live[0][1] >= live[1][1]
     for (layer, name, _, _), end, up in zip(ends, live, (above, not above), strict=True):
@@ -119,12 +119,16 @@ def draw_names(scene: Scene) -> None:
         row = scene.row(guessing)
         spots = [(frame.right - len(words), r) for r in (row, row - 1, row + 1)]
         cells.place(words, look.muted, [*spots, (frame.left + frame.columns // 2, row)], frame.area)
-    named = [(GHOST, trace) for trace in chart.ghosts]
-    named += [(ABANDONED, trace) for trace in chart.abandoned[-1:]]  # the older ones would crowd it
-    for layer, trace in named:
-        end = _end(*dimmed(scene, trace))
-        if end is not None and trace.name:
-            _name(scene, trace.name[: frame.columns // 3], end, look.layers[layer], up=True)
+    named = [(GHOST, trace.name, _end(*dimmed(scene, trace))) for trace in chart.ghosts]
+    named += [(OTHER, trace.name, _end(*dimmed(scene, trace))) for trace in chart.others]
+    if (band := chart.band) is not None:
+        named.append((GHOST, band.name, _end(share_across(chart, bounded(band.steps)), band.mean)))
+    named += [  # the older ones would crowd it
+        (ABANDONED, trace.name, _end(*dimmed(scene, trace))) for trace in chart.abandoned[-1:]
+    ]
+    for layer, name, end in named:
+        if end is not None and name:
+            _name(scene, name[: frame.columns // 3], end, look.layers[layer], up=True)
     if live == [None, None] and len(_WAITING) <= frame.columns:
         middle = frame.left + (frame.columns - len(_WAITING)) // 2
         cells.write(middle, frame.top + frame.rows // 2, _WAITING, look.base)

@@ -10,6 +10,7 @@ from pandatui.sessions.replay import config_of
 from pandatui.sessions.schema import Parent
 from pandatui.training import Driver, Run, RunConfig
 from pandatui.training.knobs import KNOBS
+from pandatui.tui.beside import Beside
 from pandatui.tui.wording import About
 
 BUILT_IN_PACE = 1.0  # epochs a second
@@ -33,6 +34,7 @@ def origin_of(parent: Parent | None) -> tuple[str, int] | None:
 class Live:
     driver: Driver
     recorder: Recorder
+    beside: Beside
     about: About
     config: RunConfig
     lesson: bool
@@ -63,6 +65,8 @@ class Live:
         run = driver.ask(lambda run: run).result()
         c = run.config
         recorder.start()
+        beside = Beside(driver, left_alone=c.data in BUILT_IN)
+        driver.ask(beside.leave_alone).result()
         driver.start()
         about = About.of(
             recorder.identity.name,
@@ -73,7 +77,7 @@ class Live:
             c.optimizer,
             origin_of(recorder.identity.parent),
         )
-        return cls(driver, recorder, about, c, lesson, run.limits("batch_size"))
+        return cls(driver, recorder, beside, about, c, lesson, run.limits("batch_size"))
 
     def limits(self, knob: str) -> tuple[float, float]:
         """Lowest and highest value of a live knob in this run."""

@@ -1,15 +1,26 @@
 """Messages that reach the screen's thread from elsewhere."""
 
+from collections.abc import Callable
 from pathlib import Path
 
 from textual.message import Message
+from textual.screen import Screen
 
 from pandatui.data import Dataset
 from pandatui.search.keeper import Opened
 from pandatui.search.space import Space
-from pandatui.sessions import Recorder
+from pandatui.sessions import Recorder, Session
+from pandatui.sessions.stills import Stills
 from pandatui.training import Driver
 from pandatui.training.events import Fact
+
+
+class CompareWanted(Message):
+    """A person wants to compare the record that `session` gives, which may grow, with others."""
+
+    def __init__(self, session: Callable[[], Session]) -> None:
+        super().__init__()
+        self.session = session
 
 
 class FactPushed(Message):
@@ -45,6 +56,25 @@ class GoOnWanted(Message):
         super().__init__()
         self.path = path
         self.step = step
+
+
+class StillsWanted(Message):
+    """A replay wants to show what needs weights: whatever checkpoints there are, as `StillsReady`."""
+
+    def __init__(self, path: Path, session: Session, screen: Screen[None]) -> None:
+        super().__init__()
+        self.path = path
+        self.session = session
+        self.screen = screen
+
+
+class StillsReady(Message):
+    """A recorded session's checkpoints, or why there are none to look at."""
+
+    def __init__(self, stills: Stills | None, reason: str) -> None:
+        super().__init__()
+        self.stills = stills
+        self.reason = reason
 
 
 class RaceReady(Message):

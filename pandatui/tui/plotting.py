@@ -14,10 +14,10 @@ import plotext
 from textual.strip import Strip
 
 from pandatui.tui import curves, labels
-from pandatui.tui.axes import column_of, columns_at, guessing_of, share_across, step_at
+from pandatui.tui.axes import LEAST_COST, column_of, columns_at, guessing_of, share_across, step_at
 from pandatui.tui.canvas import FAINT, FREE, LINE, Palette, levels, sparkline
 from pandatui.tui.chart import Chart, Curve, Mark, Trace, bounded, rate_at, reading_text, readings, view
-from pandatui.tui.scene import ABANDONED, DEV, GHOST, TRAIN, Scene, dimmed, look_of, scene_of
+from pandatui.tui.scene import ABANDONED, DEV, GHOST, OTHER, TRAIN, Scene, dimmed, look_of, scene_of
 
 __all__ = [
     "Chart",
@@ -33,7 +33,8 @@ __all__ = [
     "step_at",
 ]
 
-_PLAIN_PENS = {ABANDONED: ",", GHOST: ",", TRAIN: "*", DEV: "-"}
+_PLAIN_PENS = {ABANDONED: ",", GHOST: ",", OTHER: "~", TRAIN: "*", DEV: "-"}
+_LETTERS = 12  # columns from letter to letter on a line
 _EVERY_SECOND = 0b10010101  # dots 1, 3, 5 and 8 of a braille cell
 _SGR = re.compile(r"\x1b\[([\d;]*)m")
 
@@ -97,11 +98,16 @@ def _draw(scene: Scene) -> None:
         labels.draw_axes(scene)
         _draw_guessing(scene)
         _draw_rate(scene)
-    _draw_band(scene)
+    if chart.band is not None:
+        _draw_seeds(scene)  # in place of the other: two shades would not be told apart
+    elif not chart.others:
+        _draw_band(scene)
     if axes:
         labels.draw_mark_lines(scene)
     _draw_curves(scene)
+    _draw_ghost_points(scene)
     _draw_dev_points(scene)
+    _draw_letters(scene)
     _draw_leaving(scene)
     if not axes:
         return
@@ -165,6 +171,28 @@ def _draw_band(scene: Scene) -> None:
             scene.cells.put(frame.left + column, frame.bottom - 1 - cell, character, look.band, FAINT)
 
 
+def _draw_seeds(scene: Scene) -> None:
+    """Where several runs lie: a shade within a deviation of their mean, a lighter from least to greatest."""
+    band, frame, look = scene.chart.band, scene.frame, scene.look
+    if band is None or not len(band.steps):
+        return
+    shares = share_across(scene.chart, bounded(band.steps))
+    columns = (np.arange(frame.columns) + 0.5) / max(frame.columns, 1)
+    half = 0.5 / max(frame.columns, 1)
+    columns = columns[(columns >= shares[0] - half) & (columns <= shares[-1] + half)]
+    edges = []
+    for costs in (band.low, band.below, band.above, band.high):
+        values = np.interp(columns, shares, scene.scale.across(np.maximum(costs, LEAST_COST)))
+        edges.append(frame.rows - 1 - scene.scale.heights(values, 4 * frame.rows) // 4)
+    for column, low, below, above, high in zip(columns_at(columns, frame), *edges, strict=True):
+        if not np.isfinite([low, below, above, high]).all():
+            continue
+        for row in range(int(high), int(low) + 1):
+            inner = above <= row <= below
+            character = look.pick("▒", "%") if inner else look.pick("░", "'")
+            scene.put(int(column), frame.top + row, character, look.seeds, FAINT)
+
+
 @lru_cache(maxsize=16)
 def _bar(low: int, high: int) -> str:
     """The left dots `low` … `high` of a braille cell, counted from its bottom."""
@@ -175,6 +203,7 @@ def _draw_curves(scene: Scene) -> None:
     chart, frame, look, (across, up) = scene.chart, scene.frame, scene.look, scene.dots
     paths = []
     traces = [(ABANDONED, t) for t in chart.abandoned] + [(GHOST, t) for t in chart.ghosts]
+    traces += [(OTHER, t) for t in chart.others]
     for layer, trace in traces:
         paths.append((layer, curves.path(*dimmed(scene, trace), scene.scale, across, up)))
     shares, costs = curves.extremes(
@@ -196,11 +225,38 @@ def _thinned(character: str) -> str:
     return chr(0x2800 + (dots & _EVERY_SECOND or dots))
 
 
+def _draw_letters(scene: Scene) -> None:
+    """Along each of the other lines its letter, the letters of neighbours not above each other."""
+    count = len(scene.chart.others)
+    for i, trace in enumerate(scene.chart.others):
+        shares, costs = dimmed(scene, trace)
+        seen = np.flatnonzero((shares >= 0) & (shares <= 1) & np.isfinite(costs))
+        if not len(seen) or not trace.sign:
+            continue
+        columns = columns_at(shares[seen], scene.frame)
+        offset = 2 + i * _LETTERS // max(1, count)
+        wanted = np.arange(scene.frame.left + offset, columns[-1] + 1, _LETTERS)
+        at = seen[np.minimum(np.searchsorted(columns, wanted), len(seen) - 1)]
+        for point in np.unique(at[wanted >= columns[0]]).tolist():
+            column, row = int(columns_at(shares[[point]], scene.frame)[0]), scene.row(float(costs[point]))
+            scene.put(column, row, trace.sign, scene.look.letter)
+
+
+def _draw_ghost_points(scene: Scene) -> None:
+    for trace in scene.chart.ghosts:
+        if trace.points:
+            _draw_points(scene, trace.steps, trace.costs, scene.look.pick("○", "c"), GHOST)
+
+
 def _draw_dev_points(scene: Scene) -> None:
+    _draw_points(scene, scene.chart.dev_steps, scene.chart.dev_costs, scene.look.pick("●", "o"), DEV)
+
+
+def _draw_points(scene: Scene, steps: np.ndarray, costs: np.ndarray, sign: str, layer: int) -> None:
     """A point an epoch; where they would touch, one in 2, 5, 10 ..., and always the latest."""
     chart, look = scene.chart, scene.look
-    shares = share_across(chart, bounded(chart.dev_steps))
-    costs = np.asarray(chart.dev_costs, dtype=np.float64)
+    shares = share_across(chart, bounded(steps))
+    costs = np.asarray(costs, dtype=np.float64)
     seen = np.flatnonzero((shares >= 0) & (shares <= 1) & np.isfinite(costs))
     columns = columns_at(shares[seen], scene.frame)
     rows = scene.frame.top + scene.scale.rows(costs[seen], scene.frame.rows)
@@ -211,7 +267,7 @@ def _draw_dev_points(scene: Scene) -> None:
     every = next(m * 10**p for p in range(12) for m in (1, 2, 5) if m * 10**p * spread >= 2 or p == 11)
     for column, row, number in points:
         if len(points) < 3 or number % every == 0 or number == points[-1][2]:
-            scene.put(column, row, look.pick("●", "o"), look.layers[DEV])
+            scene.put(column, row, sign, look.layers[layer])
 
 
 def _draw_leaving(scene: Scene) -> None:

@@ -10,7 +10,13 @@ from pandatui.tui.axes import Frame, Scale, column_of, cost_scale, frame_of, sha
 from pandatui.tui.canvas import LINE, Cells, Ink, Palette, blend
 from pandatui.tui.chart import Chart, Trace, bounded
 
-ABANDONED, GHOST, DEV, TRAIN = 1, 2, 3, 4  # layers, and plotext's colour numbers: the higher is drawn later
+ABANDONED, GHOST, OTHER, DEV, TRAIN = (
+    1,
+    2,
+    3,
+    4,
+    5,
+)  # layers, and plotext's colour numbers: the higher is drawn later
 
 
 @dataclass(frozen=True, slots=True)
@@ -23,9 +29,11 @@ class Look:
     band: Ink
     guessing: Ink
     rate: Ink
+    seeds: Ink
     accent: Ink
     error: Ink
     cursor: Ink
+    letter: Ink
     layers: dict[int, Ink]
 
     def pick(self, character: str, plain: str) -> str:
@@ -42,12 +50,15 @@ def look_of(palette: Palette, unicode: bool) -> Look:
         band=Ink(blend(muted, background, 0.5)),
         guessing=Ink(blend(muted, background, 0.75)),
         rate=Ink(blend(palette.accent, background, 0.6)),
+        seeds=Ink(blend(palette.ghost, background, 0.6)),
         accent=Ink(palette.accent),
         error=Ink(palette.error, bold=True),
         cursor=Ink(palette.foreground, bold=True),
+        letter=Ink(palette.foreground, bold=True),
         layers={
             ABANDONED: Ink(blend(muted, background, 0.8)),
             GHOST: Ink(palette.ghost),
+            OTHER: Ink(blend(palette.foreground, background, 0.75)),
             TRAIN: Ink(palette.train, bold=True),
             DEV: Ink(palette.dev),
         },
@@ -86,11 +97,26 @@ class Scene:
 
 def dimmed(scene: Scene, trace: Trace) -> tuple[np.ndarray, np.ndarray]:
     """A trace as it is drawn: shares of the view and smoothed costs, nan where that is out of range."""
-    columns = scene.frame.columns
-    shares, costs = curves.extremes(share_across(scene.chart, bounded(trace.steps)), trace.costs, columns)
-    window = curves.window_in_columns(shares, columns, scene.chart.smoothing)
-    costs = curves.smoothed(costs, window, log=scene.chart.log_axis)
+    shares, costs = _line_of(scene.chart, trace, scene.frame.columns)
     return shares, np.where(scene.scale.within(costs), costs, np.nan)  # no dimmed line along the edges
+
+
+def _line_of(chart: Chart, trace: Trace, columns: int) -> tuple[np.ndarray, np.ndarray]:
+    """Shares of the view and smoothed costs of a trace."""
+    shares, costs = curves.extremes(share_across(chart, bounded(trace.steps)), trace.costs, columns)
+    if trace.points:
+        return shares, costs
+    window = curves.window_in_columns(shares, columns, chart.smoothing)
+    return shares, curves.smoothed(costs, window, log=chart.log_axis)
+
+
+def _beside(chart: Chart, columns: int) -> np.ndarray:
+    """The costs in view of what is drawn beside the run and must be within the range, too."""
+    lines = [_line_of(chart, trace, columns) for trace in (*chart.ghosts, *chart.others)]
+    if (band := chart.band) is not None:
+        shares = share_across(chart, bounded(band.steps))
+        lines += [(shares, band.low), (shares, band.high)]
+    return np.concatenate([np.empty(0), *(costs[(x >= 0) & (x <= 1)] for x, costs in lines)])
 
 
 def scene_of(chart: Chart, width: int, height: int, look: Look) -> Scene:
@@ -100,6 +126,7 @@ def scene_of(chart: Chart, width: int, height: int, look: Look) -> Scene:
     line = curves.smoothed(buckets.mean, window, log=chart.log_axis)
     shares = share_across(chart, bounded(chart.dev_steps))
     dev = np.asarray(chart.dev_costs, dtype=np.float64)[(shares >= 0) & (shares <= 1)]
+    dev = np.concatenate([dev, _beside(chart, max(frame.columns, 1))])
     scale = cost_scale(chart, line, buckets.low, buckets.high, dev)
     cells = Cells(max(width, 0), max(height, 0), look.base, unicode=look.unicode)
     return Scene(chart, frame, look, scale, buckets, line, cells)

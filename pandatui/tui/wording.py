@@ -18,6 +18,7 @@ from pandatui.training.words import (
     plural,
     sentence,
 )
+from pandatui.tui.company import left_alone_words
 
 MUTED = "$muted"
 ENDED = "training has ended by an error: q quits"
@@ -260,6 +261,15 @@ def standing(s: Snapshot) -> str:
     words = [best_words(s)] if s.best_epoch else []
     words += [f"now {s.dev_accuracy:.1%} right"] if not math.isnan(s.dev_accuracy) else []
     return " · ".join(words)
+
+
+def plot_foot(s: Snapshot) -> str:
+    """Beside a run left alone: you 0.231 · left alone 0.890 · now 84.7% right; else the best so far."""
+    against = left_alone_words(s)
+    if not against:
+        return standing(s)
+    right = f" · now {s.dev_accuracy:.1%} right" if not math.isnan(s.dev_accuracy) else ""
+    return against + right
 
 
 def headline(s: Snapshot, width: int, more: int) -> Content | None:

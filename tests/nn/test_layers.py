@@ -108,7 +108,7 @@ SLOPES = {
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activation_and_its_slope(name, dtype):
     y = np.linspace(-4, 4, 81).astype(dtype)
-    activation, a, scratch = ACTIVATIONS[name], y.copy(), np.empty_like(y)
+    activation, a, scratch = ACTIVATIONS[name], y.copy(), np.zeros_like(y)
     activation.forward(a, scratch)
     tolerance = {"float32": 1e-6, "float64": 1e-14}[dtype]
     np.testing.assert_allclose(a, EXACT[name](y), rtol=tolerance, atol=tolerance)
@@ -120,14 +120,14 @@ def test_activation_and_its_slope(name, dtype):
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_of_huge_numbers_do_not_overflow(name):
     y = np.array([-3e38, 3e38], np.float32)
-    ACTIVATIONS[name].forward(y, np.empty_like(y))
+    ACTIVATIONS[name].forward(y, np.zeros_like(y))
     assert np.isfinite(y).all()
 
 
 @pytest.mark.parametrize("name", ACTIVATIONS)
 def test_activations_pass_nan_on(name):
     y = np.array([np.nan, 1], np.float32)
-    ACTIVATIONS[name].forward(y, np.empty_like(y))
+    ACTIVATIONS[name].forward(y, np.zeros_like(y))
     assert np.isnan(y[0])
 
 

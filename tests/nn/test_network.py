@@ -166,6 +166,31 @@ def test_rows_go_in_chunks_of_1024(rows, build):
     np.testing.assert_allclose([whole[0][0], whole[1][0]], [cost / rows, accuracy / rows], rtol=1e-12)
 
 
+class Asked:
+    """Rows that remember which of them were looked at."""
+
+    def __init__(self, rows):
+        self.rows, self.slices = rows, []
+
+    def __len__(self):
+        return len(self.rows)
+
+    def __getitem__(self, which):
+        self.slices.append(which)
+        return self.rows[which]
+
+
+def test_rows_are_asked_for_once_and_a_chunk_at_a_time(build):
+    network, _ = trained(build, dtype="float32")
+    rng = np.random.default_rng(3)
+    x, labels = rng.standard_normal((2100, 6)).astype(np.float32), rng.integers(0, 3, 2100)
+    for look in (lambda rows: network.evaluate(rows, labels), network.probabilities):
+        asked = Asked(x)
+        found = look(asked)
+        np.testing.assert_array_equal(found, look(x))
+        assert [len(x[part]) for part in asked.slices] == [1024, 1024, 52]
+
+
 def test_ties_go_to_the_lowest_class(oracles):
     oracles["ties"]()
 

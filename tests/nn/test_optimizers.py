@@ -109,21 +109,21 @@ def test_limits_of_beta(beta, build):
     assert w.item() == pytest.approx(0.9, rel=1e-6)
 
 
-@pytest.mark.parametrize("members", [1, 3])
+@pytest.mark.parametrize(("members", "n"), [(1, 300_001), (3, 300_001), (16, 9_000)])
 @pytest.mark.parametrize("dtype", ["float32", "float64"])
 @pytest.mark.parametrize("name", OPTIMIZERS)
-def test_blocks_give_the_bits_of_the_whole(name, dtype, members, build, monkeypatch):
-    """300,001 parameters: two full blocks of 131,072 and a ragged third."""
-    assert optimizers._BLOCK == 131_072
+def test_blocks_give_the_bits_of_the_whole(name, dtype, members, n, monkeypatch):
+    """Blocks of 65,536: each 300,001 in four and a ragged one, members of 9,000 seven at a time."""
+    assert optimizers._BLOCK == 65_536
     results = []
-    for block in (optimizers._BLOCK, 10**6):
+    for block in (optimizers._BLOCK, 10**7):
         monkeypatch.setattr(optimizers, "_BLOCK", block)
         rng = np.random.default_rng(0)
-        w = rng.standard_normal((members, 300_001)).astype(dtype)
+        w = rng.standard_normal((members, n)).astype(dtype)
         optimizer = Optimizer(name, w)
-        ones = np.ones((members, 1))
-        optimizer.set(0.01 * ones, 0.9 * ones, 0.999 * ones)
+        each = np.arange(1, members + 1)[:, None] / members
         for _ in range(2):
+            optimizer.set(0.01 * each, 0.9 * each, 0.999 * each)
             optimizer.update(w, rng.standard_normal(w.shape).astype(dtype))
         results.append((w.tobytes(), optimizer.first.tobytes(), optimizer.second.tobytes()))
     assert results[0] == results[1]

@@ -39,14 +39,20 @@ def wander(run, chance):
 
 
 def seen(session):
-    """What both must have in common: the merged one knows no weights and no test figures."""
+    """What both must have in common: the merged one knows no weights, test figures and later inputs."""
     plain = msgspec.to_builtins(session)
     for name in ("weights_sha256", "test_cost", "test_accuracy"):
         del plain["result"][name]
     for name in ("seconds", "integrity"):
         del plain[name]
-    del plain["curves"]["abandoned"]
+    del plain["curves"]["abandoned"], plain["curves"]["inputs"]
     return plain
+
+
+def inputs_of(session):
+    """The spread of the layers' inputs by epoch."""
+    found = session.curves.inputs
+    return dict(zip(found.epochs, found.counts, strict=True))
 
 
 @pytest.mark.parametrize("seed", range(40))
@@ -71,6 +77,7 @@ def test_file_and_journal_are_the_run_whatever_a_person_does(new_run, seed):
     for file in files:
         found = merged(file, tuple(journal))
         assert seen(decode(encode(found))[0]) == seen(saved(run))
+        assert inputs_of(found).items() <= inputs_of(saved(run)).items()
 
 
 def test_nothing_ahead_is_the_file_itself(new_run):

@@ -49,9 +49,12 @@ def go(run, steps):
 
 
 def file_of(run):
-    """The session file without what was abandoned: whoever resumes adds that from the record before."""
+    """The session file without what was abandoned: whoever resumes adds that from the record before.
+
+    And without the spread of inputs, which is for the eye: how thin it is depends on the way there.
+    """
     session = record(run, ME, 1.0, None)
-    session.curves.abandoned = []
+    session.curves.abandoned, session.curves.inputs = [], None
     found, whole = decode(encode(session))
     assert whole
     return found

@@ -10,6 +10,7 @@ from typing import Any
 
 import pytest
 
+from pandatui.data import DataError
 from pandatui.settings import load_settings, settings_file
 from pandatui.training import Run
 from pandatui.training.events import Fact, Failed
@@ -20,13 +21,14 @@ from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
 
 Opened = Callable[..., Any]
+OWN = ("Restart from step 0", "Hints off for now", "Theme", "Keys and help", "Quit")
 
 
 async def test_the_palette_has_every_key_of_the_screen_once(stage: Opened) -> None:
     async with stage() as s:
         titles = [command.title for command in s.app.get_system_commands(s.app.screen)]
         wanted = [key.description[0].upper() + key.description[1:] for key in WATCH_KEYS]
-        assert sorted(titles) == sorted([*wanted, "Restart from step 0", "Theme", "Keys and help", "Quit"])
+        assert sorted(titles) == sorted([*wanted, *OWN])
         await s.press("ctrl+p")
         await s.says("Search for commands")
         await s.press(*"raise")
@@ -170,6 +172,25 @@ async def test_a_failing_training_thread_is_shown_saved_and_ends_with_70(
         assert "(stopped, step 7)" in s.app.farewell[0]
         assert any("stopped by an error" in line for line in s.app.farewell)
     assert '"status": "stopped"' in (folder / "made-run.json").read_text()
+
+
+async def test_data_that_change_end_training_in_their_own_words(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    step, calls = Run.step, itertools.count()
+
+    def failing(run: Run, seconds: float = 0.0) -> Any:
+        if next(calls) == 7:
+            raise DataError("big/X.npy: expected a file that stays as it is while in use, found it changed")
+        return step(run, seconds)
+
+    monkeypatch.setattr(Run, "step", failing)
+    async with stage(pace=None) as s:
+        await s.says("training stopped: big/X.npy: expected a file that stays as it is")
+        s.type("q")
+        await s.until(lambda: not s.app.is_running)
+        assert s.app.return_code == 2
+        assert any(line.startswith("training stopped: big/X.npy") for line in s.app.farewell)
 
 
 async def test_keys_between_the_error_and_the_end_of_its_thread_are_answered(

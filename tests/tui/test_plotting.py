@@ -13,7 +13,7 @@ from hypothesis.extra import numpy as hnp
 from rich.cells import cell_len
 
 from pandatui.tui.axes import Scale, cost_ticks, frame_of, tick_text
-from pandatui.tui.chart import cost_text, epoch_at, step_of_epoch
+from pandatui.tui.chart import Band, cost_text, epoch_at, step_of_epoch
 from pandatui.tui.curves import extremes, smoothed
 from pandatui.tui.plotting import (
     Chart,
@@ -402,6 +402,70 @@ def test_sparkline():
     assert sparkline(np.array([np.nan]), 3) == "   "
 
 
+# -- beside the run --
+
+GOLDEN_BAND = r"""
+      |             1 a+
+      |  o'         |
+  1.0 +**%--o' . . . . . . . . . . . . . . .  guessing 1.10
+      | *****-o--o  |
+  0.7 +  ''%*****%--o'
+      |     '''%%****-o--o
+  0.5 +         '''%%****%-o'
+      |             |''%%****-o--o dev 0.36
+  0.3 +                 ''%%%****% 5 seeds
+      |             |      '''%%%* train 0.28
+  0.2 +                        '''
+    a |_____________############## 0.316
+      ++------------+------------+-----------+-------- epoch
+       0            5            10          15           20
+"""
+
+GOLDEN_OTHERS = r"""
+      |             1 a+
+  1.5 +   ~         |
+      |. o-~o~~~ . . . . . . . . . . . . . .  guessing 1.10
+  1.0 +*****--o-~B  |
+      |    ******o--o~~ B wren
+      |  A~~~   *****-o--o
+  0.5 +      ~~~     *****-o
+      |         ~~~~~    *****o--o otter 0.36
+  0.3 +              ~A~~~    **** otter 0.28
+      |             |     ~~~~~
+  0.2 +                        ~~A A calm-fox
+    a |_____________############## 0.316
+      ++------------+------------+-----------+-------- epoch
+       0            5            10          15           20
+"""
+AT = np.arange(20.0, 201, 20)
+FALLS = 1.3 * 1.1 * 0.5 ** (AT / 100)
+
+
+def test_a_band_of_seeds_takes_the_place_of_the_mini_batches():
+    """Least, mean − sd, mean, mean + sd, greatest: told apart without colour."""
+    band = Band("5 seeds", AT, *(FALLS * share for share in (0.6, 0.7, 0.8, 0.9, 1.0)))
+    rows = [row.rstrip() for row in text(falling(band=band), unicode=False)]
+    assert rows == GOLDEN_BAND.strip("\n").split("\n")
+    assert {"▒", "░"} <= set("".join(text(falling(band=band))))
+
+
+def test_other_runs_have_a_letter_on_their_lines_and_at_their_ends():
+    others = (
+        Trace("A calm-fox", AT, FALLS * 0.5, points=True, sign="A"),
+        Trace("B wren", AT[:6], FALLS[:6] * 1.2, points=True, sign="B"),
+    )
+    rows = text(falling(others=others, names=("otter", "otter")), unicode=False)
+    assert [row.rstrip() for row in rows] == GOLDEN_OTHERS.strip("\n").split("\n")
+
+
+def test_what_is_beside_the_run_is_within_the_range():
+    """A ghost that does better than the run by far is not below the plot."""
+    ghost = Trace("left alone", AT, FALLS / 10, points=True)
+    rows = text(falling(ghosts=(ghost,)))
+    assert sum("○" in row for row in rows) >= 4
+    assert "left alone" in "\n".join(rows)
+
+
 # -- anything --
 
 ANY = st.floats(allow_nan=True, allow_infinity=True, width=64)
@@ -420,7 +484,9 @@ def charts(draw_from: st.DrawFn) -> Chart:
 
     sizes = st.integers(0, 40)
     n, e, r, t = (draw_from(sizes) for _ in range(4))
-    trace = Trace(draw_from(st.text(max_size=8)), steps(t), arrays(t))
+    points, sign = draw_from(st.booleans()), draw_from(st.sampled_from(["", "A"]))
+    trace = Trace(draw_from(st.text(max_size=8)), steps(t), arrays(t), points=points, sign=sign)
+    band = Band("5 seeds", steps(t), *(arrays(t) for _ in range(5)))
     number = st.one_of(USUAL, ANY)
     marks = draw_from(
         st.lists(st.builds(Mark, st.integers(-5, 10**18), st.integers(0, 999), st.text(max_size=5)))
@@ -439,6 +505,8 @@ def charts(draw_from: st.DrawFn) -> Chart:
         rates=arrays(r),
         abandoned=(trace,),
         ghosts=(trace,),
+        others=(trace, replace(trace, sign="B"))[: draw_from(st.integers(0, 2))],
+        band=draw_from(st.sampled_from([None, band])),
         log_axis=draw_from(st.booleans()),
         smoothing=draw_from(st.integers(0, 20)),
         cursor=draw_from(st.one_of(st.none(), number)),

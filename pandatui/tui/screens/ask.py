@@ -88,3 +88,32 @@ class ConfirmScreen(ModalScreen[bool]):
 
     def action_answer(self, yes: bool) -> None:
         self.dismiss(yes)
+
+
+class TwinsScreen(ModalScreen[bool]):
+    """Where twins are to begin. Dismisses with True for the start, False for here, None for neither."""
+
+    CSS_PATH = "ask.tcss"
+    BINDINGS: ClassVar[list[BindingType]] = [
+        Binding("enter,s", "answer(True)", "from the start", show=False),
+        Binding("h", "answer(False)", "from here", show=False),
+        Binding("escape,n", "leave", "no", show=False),
+    ]
+
+    def __init__(self, steps: int) -> None:
+        super().__init__()
+        self._steps = steps
+
+    def compose(self) -> ComposeResult:
+        here = f"h      from here, step {self._steps:,}: the same network, other orders of the data"
+        with Vertical(id="box"):
+            yield Static("Is that bump real? Five twins beside this run, with its nudges.", id="question")
+            yield Static(Content("enter  from the start: five other seeds"), markup=False)
+            yield Static(Content(here), markup=False)
+            yield Static("esc leaves it", id="hint", markup=False)
+
+    def action_answer(self, from_start: bool) -> None:
+        self.dismiss(from_start)
+
+    def action_leave(self) -> None:
+        self.dismiss(None)

@@ -19,7 +19,7 @@ from pandatui.training.events import gestures
 from pandatui.tui.charting import chart_of_session, whole_of
 from pandatui.tui.foot import keys_line
 from pandatui.tui.live import Replaying
-from pandatui.tui.messages import GoOnWanted
+from pandatui.tui.messages import CompareWanted, GoOnWanted
 from pandatui.tui.record_wording import happened_lines, settings_lines, summary_line
 from pandatui.tui.screens.ask import ConfirmScreen
 from pandatui.tui.screens.looking import LookingScreen
@@ -30,7 +30,7 @@ from pandatui.tui.widgets.lines import Lines
 
 FOLLOW = 1.0  # seconds between looks at a session that another process trains
 _SHARED = {
-    "left", "right", "nudge-left", "nudge-right", "home", "end",
+    "left", "right", "nudge-left", "nudge-right", "home", "end", "view-compare",
     "log", "smooth", "zoom-in", "zoom-out", "copy", "help", "new", "sessions", "close", "quit",
 }  # fmt: skip
 
@@ -210,6 +210,11 @@ cursor, or from the end. The arrow keys read the curve, with `shift` from nudge 
             self.notify(plain(str(error), 300), severity="error", markup=False)
             return
         self.app.push_screen(ReplayScreen(replaying, self._path, ascii_only=self._ascii))
+
+    def action_compare(self) -> None:
+        session = self._session
+        if session is not None:
+            self.post_message(CompareWanted(lambda: session))
 
     def action_close(self) -> None:
         if not self.close_help() and not self.lift_cursor() and self._below:

@@ -14,13 +14,19 @@ from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
-from pandatui.training.events import EpochDone, Fact, Failed, Recorded
+from pandatui.training.events import JUMPS, EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
 from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
-from pandatui.tui.face import Hand, Said, Space, face_of
+from pandatui.tui.company import gone_words
+from pandatui.tui.face import Aside, Hand, Said, Space, face_of
+from pandatui.tui.foot import inside_foot
+from pandatui.tui.inside.layers import LayersView
+from pandatui.tui.inside.predictions import PredictionsView
+from pandatui.tui.inside.shift import ShiftView
+from pandatui.tui.inside.view import InsideView
 from pandatui.tui.live import Live, Replaying
 from pandatui.tui.messages import FactPushed
 from pandatui.tui.screens.looking import LookingScreen
@@ -47,15 +53,20 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self._said: Said | None = None
         if words:
             self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
-        self._aside: tuple[str, str] = ("", "")  # of what goes on besides: for the head, for the log
+        self._aside = Aside()
         self._drawn: object = None
         self._timer: Timer | None = None
         self._ticks = 0
+        self._view = 1
 
     def compose(self) -> ComposeResult:
+        companions = self.live.driver.companions if isinstance(self.live, Live) else None
         yield Lines(id="status", ascii_only=self._ascii)
         with Horizontal(id="middle"):
             yield CostPlot(id="plot", ascii_only=self._ascii)
+            yield LayersView(id="view-2", classes="inside", ascii_only=self._ascii)
+            yield ShiftView(companions, id="view-3", classes="inside", ascii_only=self._ascii)
+            yield PredictionsView(id="view-4", classes="inside", ascii_only=self._ascii)
             yield Lines(id="knobs", ascii_only=self._ascii)
         yield Lines(id="knob-line", ascii_only=self._ascii)
         yield Lines(id="log", ascii_only=self._ascii)
@@ -96,8 +107,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
+        width = max(1, plot.size.width or self.size.width)  # hidden by a view it has none
         try:
-            snapshot = self.live.driver.snapshot(View(first, last, 2 * max(1, plot.size.width)), timeout=0.1)
+            snapshot = self.live.driver.snapshot(View(first, last, 2 * width), timeout=0.1)
         except TimeoutError:  # a long step
             if self._snapshot is None:
                 return
@@ -112,20 +124,20 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self._said = None
         state = (
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
-            snapshot.target_epochs, self._look, self._said, self._hand, self._aside,
+            snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view, self._keys,
+            [(each.kind, each.steps_done, each.asked) for each in snapshot.companions],
             problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
         )  # fmt: skip
-        if state == self._drawn:
-            return
-        self._drawn = state
-        self._show(snapshot, problem, on_disk)
+        if state != self._drawn:
+            self._drawn = state
+            self._show(snapshot, problem, on_disk)
+        self._look_inside(snapshot)
 
-    def aside(self, s: Snapshot) -> tuple[str, str]:
-        """What goes on besides, in a few words for the head and as a line for the log; empty for nothing."""
-        return "", ""
+    def aside(self, s: Snapshot) -> Aside:
+        """What goes on besides."""
+        return Aside()
 
     def _show(self, s: Snapshot, problem: str, on_disk: int) -> None:
-        mark, news = self._aside
         log = self.query_one("#log", Lines)
         face = face_of(
             s,
@@ -143,18 +155,53 @@ class RunScreen(LookingScreen, inherit_bindings=False):
                 tiny=self.has_class("-slim") or self.has_class("-short"),
                 wide=self.has_class("-wide"),
             ),
-            mark=mark,
-            news=Content.assemble(("race  ", "bold $secondary"), news) if news else None,
+            aside=self._aside,
         )
         plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
         self.query_one("#status", Lines).show([face.status])
         plot.show(face.chart)
-        self._entitle(plot, face.plot_title, wording.standing(s))
+        self._entitle(plot, face.plot_title, face.plot_foot)
         self._entitle(knobs, knob_wording.notch_title(s, self._hand.coarse))
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
-        self.query_one("#foot", Lines).show([face.foot])
+        inside = inside_foot(s, self._keys, self.size.width) if self._view != 1 else face.foot
+        self.query_one("#foot", Lines).show([inside])
+
+    # -- views -------------------------------------------------------------------------------------------
+
+    def action_view(self, number: int) -> None:
+        """The curve, or one of the views into the network in its place."""
+        self._view = number
+        self.set_class(number != 1, "-inside")
+        for view in self.query(InsideView):
+            view.display = view.id == f"view-{number}"
+        self.query_one(CostPlot).display = number == 1
+        self.call_after_refresh(self.look_again)
+
+    def action_turn(self, by: int) -> None:
+        if (view := self._inside) is not None and (words := view.turn(by)):
+            self.say(words, "")
+
+    @property
+    def _inside(self) -> InsideView | None:
+        return next((view for view in self.query(InsideView) if view.display), None)
+
+    @property
+    def _keys(self) -> tuple[tuple[str, str], ...]:
+        """Those of the view in place of the curve."""
+        return view.keys if (view := self._inside) is not None else ()
+
+    def _look_inside(self, s: Snapshot) -> None:
+        """Let the view in place of the curve ask for what it shows; hidden ones do not."""
+        view = self._inside
+        if view is not None and view.size.width:
+            self.ask_for(view, s)
+            self._entitle(view, view.TITLE, view.note)
+
+    def ask_for(self, view: InsideView, s: Snapshot) -> None:
+        """Let a view ask the run, or what there is in its place."""
+        raise NotImplementedError
 
     def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
         """A panel's head and foot; setting one repaints the widget, so only what is new is set."""
@@ -179,9 +226,13 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self.post_message(FactPushed(fact))
 
     def on_fact_pushed(self, message: FactPushed) -> None:
+        fact = message.fact
         paused = self._snapshot is not None and not self._snapshot.training
-        if (said := wording.answer(message.fact, paused)) is not None:
-            self.say(*said, event=message.fact.event.id if isinstance(message.fact, Recorded) else 0)
+        if (said := wording.answer(fact, paused)) is not None:
+            words, style = said
+            if isinstance(fact, Recorded) and fact.event.kind in JUMPS and self._snapshot is not None:
+                words += gone_words(self._snapshot)
+            self.say(words, style, event=fact.event.id if isinstance(fact, Recorded) else 0)
         else:
             self.look_again()
 

@@ -2,15 +2,24 @@
 
 import time
 from collections.abc import Callable
+from concurrent.futures import Future
 from dataclasses import replace
+from functools import partial
 from typing import Any, ClassVar
 
 from textual.binding import BindingType
 from textual.message import Message
 
+from pandatui.sessions import Session
+from pandatui.sessions.record import record
+from pandatui.training import ConfigError, Run
+from pandatui.training.companions import LEFT_ALONE, TWIN_BAND
+from pandatui.training.counterpart import Counterpart
 from pandatui.training.events import (
     Command,
+    Diverged,
     Extend,
+    Finished,
     GoOn,
     Note,
     Nudge,
@@ -23,13 +32,17 @@ from pandatui.training.events import (
 from pandatui.training.knobs import COARSE, KNOBS, LIVE
 from pandatui.training.snapshot import Snapshot
 from pandatui.training.words import knob_value
-from pandatui.tui import race_wording, wording
+from pandatui.tui import company, race_wording, wording
+from pandatui.tui.face import Aside
 from pandatui.tui.foot import distance
+from pandatui.tui.inside.shift import name_of
+from pandatui.tui.inside.view import InsideView
 from pandatui.tui.knob_wording import notch_factor
 from pandatui.tui.live import Live
+from pandatui.tui.messages import CompareWanted, FactPushed
 from pandatui.tui.pace import next_pace
 from pandatui.tui.racing import Racing
-from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, check_steps, knob_check
+from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, TwinsScreen, check_steps, knob_check
 from pandatui.tui.screens.queue_batch import Batch, QueueBatchScreen
 from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import WATCH_HELP, WATCH_KEYS
@@ -45,6 +58,13 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         def __init__(self, step: int) -> None:
             super().__init__()
             self.step = step
+
+    class GhostWanted(Message):
+        """A person wants the run without these gestures as a session of its own."""
+
+        def __init__(self, without: frozenset[int]) -> None:
+            super().__init__()
+            self.without = without
 
     class BatchWanted(Message):
         """A person wants many trials raced, now or later."""
@@ -64,10 +84,16 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         ascii_only: bool = False,
         words: str = "",
         race: Callable[[], Racing | None] = lambda: None,
+        bell: bool = False,
     ) -> None:
-        """`race`: the one that goes on besides, on the same data, if there is one."""
+        """`race`: the one that goes on besides, on the same data, if there is one.
+
+        `bell`: whether the terminal's rings where it may be worth coming back to the screen.
+        """
         super().__init__(live, ascii_only=ascii_only, words=words)
         self._race = race
+        self._bell = bell
+        self._rung: tuple[str, int] = ("", 0)  # for what of the race, and for a flat cost at which epoch
         self._throttle = Throttle(time.monotonic)
 
     # -- knobs -------------------------------------------------------------------------------------------
@@ -151,6 +177,59 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         back = distance(s.steps - step, s.steps_per_epoch)
         self.app.push_screen(ConfirmScreen(f"Go back {back}, to step {step:,}? U takes it back."), take)
 
+    # -- beside the run ----------------------------------------------------------------------------------
+
+    def action_ghost(self) -> None:
+        self._beside(self.live.beside.turn_ghost)
+
+    def action_twins(self) -> None:
+        s = self._snapshot
+        if s is None:
+            return
+        beside = self.live.beside
+        if company.companion(s, TWIN_BAND) is not None:
+            self._beside(beside.end_twins)
+            return
+
+        def take(from_start: bool | None) -> None:
+            if from_start is not None:
+                self._beside(partial(beside.begin_twins, from_start=from_start))
+
+        self.app.push_screen(TwinsScreen(s.steps), take)
+
+    def action_keep_ghost(self) -> None:
+        s = self._snapshot
+        look = company.ghost(s) or company.companion(s, LEFT_ALONE) if s is not None else None
+        if look is None:
+            self.say("no ghost to keep: g makes one", "$warning")
+        else:
+            self.post_message(self.GhostWanted(frozenset(look.without)))
+
+    def turn_hints(self) -> None:
+        """Hints off until the next run, or on again."""
+        beside = self.live.beside
+        if beside.gives_hints:
+            beside.no_hints()
+        else:
+            beside.give_hints()
+        self.say("hints on" if beside.gives_hints else "no hints until the next run")
+
+    def on_fact_pushed(self, message: FactPushed) -> None:
+        if self._bell and isinstance(message.fact, Finished | Diverged):
+            self.app.bell()
+
+    def _beside(self, ask: Callable[[Run], str]) -> None:
+        """Have something done beside the run, between two steps, and say what it says."""
+
+        def said(answer: Future[str]) -> None:
+            if not answer.cancelled() and answer.exception() is None:
+                self.app.call_later(self.say, answer.result())
+
+        if self.live.driver.failure is None:
+            self.live.driver.ask(ask).add_done_callback(said)
+        else:
+            self.say(wording.ENDED, "bold $error")
+
     # -- training ----------------------------------------------------------------------------------------
 
     def action_pause(self) -> None:
@@ -197,14 +276,30 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         driver.set_pace(pace)
         self.say("as fast as it goes" if pace is None else f"{wording.pace_of(pace)} a second", "")
 
+    def action_compare(self) -> None:
+        driver, identity = self.live.driver, self.live.recorder.identity
+
+        def now() -> Session:
+            return driver.ask(lambda run: record(run, identity, driver.seconds, None)).result(0.5)
+
+        self.post_message(CompareWanted(now))
+
     # -- races -------------------------------------------------------------------------------------------
 
-    def aside(self, s: Snapshot) -> tuple[str, str]:
-        racing = self._race()
-        if racing is None:
-            return "", ""
-        view = racing.read()
-        return race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
+    def aside(self, s: Snapshot) -> Aside:
+        mark, better = "", ""
+        if (racing := self._race()) is not None:
+            view = racing.read()
+            mark, better = race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
+        hint = self.live.beside.hint
+        flat = hint.epoch if hint is not None and hint.rule == "flat" else 0
+        if (better, flat) != self._rung:
+            rings = (better and better != self._rung[0]) or (flat and flat != self._rung[1])
+            self._rung = better, flat
+            if rings and self._bell:
+                self.app.bell()
+        lines = (("race", better), *company.news_of(s), ("hint", hint.words if hint is not None else ""))
+        return Aside(mark, tuple((label, words) for label, words in lines if words))
 
     def action_queue_batch(self) -> None:
         s = self._snapshot
@@ -221,6 +316,30 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         busy = racing is not None and racing.live and not racing.read().over
         rows = int(self.live.limits("batch_size")[1])
         self.app.push_screen(QueueBatchScreen(config, rows, busy=busy), take)
+
+    # -- views -------------------------------------------------------------------------------------------
+
+    def ask_for(self, view: InsideView, s: Snapshot) -> None:
+        state = (s.steps, s.status, s.paused, len(s.events))
+        view.look(self.live.driver.ask, state, training=s.training)
+
+    def action_counterpart(self) -> None:
+        """The same run with batch norm off, or on, beside it, from its start; again: without it."""
+        companions = self.live.driver.companions
+
+        def turn(run: Run) -> str:
+            if companions.counterpart is not None:
+                companions.counterpart = None
+                return "this run alone again"
+            try:
+                companions.counterpart = Counterpart(run)
+            except ConfigError as error:
+                return str(error)
+            return f"beside it the same run {name_of(not run.config.batch_norm)}: it catches up"
+
+        if not self._refused(wording.ENDED if self.live.driver.failure is not None else ""):
+            self.action_view(3)
+            self.say(self.live.driver.ask(turn).result(), "")
 
     # -- the session -------------------------------------------------------------------------------------
 

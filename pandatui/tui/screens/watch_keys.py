@@ -7,6 +7,8 @@ from textual.binding import Binding
 KNOBS = Binding.Group("knobs")
 CURVE = Binding.Group("curve")
 PACE = Binding.Group("training")
+COMPANY = Binding.Group("beside the run")
+VIEWS = Binding.Group("views")
 APP = Binding.Group("session")
 
 
@@ -46,6 +48,9 @@ WATCH_KEYS = [
         "h", "rescue", "rescue", "Diverged: the last good state with half the learning rate", KNOBS, "rescue"
     ),
     _key("f", "branch", "branch", "A session of its own, from the cursor or from now", KNOBS, "branch"),
+    _key("g", "ghost", "ghost", "The run without the last nudge, without any, none", COMPANY, "ghost"),
+    _key("k", "keep_ghost", "keep the ghost", "Saved as a session of its own", COMPANY, "keep-ghost"),
+    _key("t", "twins", "twins", "Five other seeds: is that bump real? Again ends them", COMPANY, "twins"),
     _key(
         "enter",
         "enter",
@@ -82,6 +87,13 @@ WATCH_KEYS = [
     _key("z", "zoom(True)", "zoom in", "Around the cursor, or now; the mouse wheel too", CURVE, "zoom-in"),
     _key("Z", "zoom(False)", "zoom out", "Until the whole run is shown", CURVE, "zoom-out"),
     _key("y", "copy", "copy the reading", "To the terminal's clipboard", CURVE, "copy"),
+    _key("1", "view(1)", "view 1: the curve", "Cost over training", VIEWS, "view-curve"),
+    _key("2", "view(2)", "view 2: layers", "Inputs, test mode, gradients, updates", VIEWS, "view-layers"),
+    _key("3", "view(3)", "view 3: batch norm", "A layer's inputs over training", VIEWS, "view-inputs"),
+    _key("4", "view(4)", "view 4: predictions", "Regions, confusion, mistakes", VIEWS, "view-predictions"),
+    _key("5", "compare", "view: compare", "Other sessions, branches, what was undone", VIEWS, "view-compare"),
+    _key("tab", "turn(1)", "next layer or picture", "In views 3 and 4", VIEWS, "turn"),
+    _key("o", "counterpart", "the other: batch norm off", "The same run beside it", VIEWS, "counterpart"),
     _key("c", "queue_batch", "queue a batch", "A race around these settings, now or later", APP, "batch"),
     _key("C", "app.race", "the race", "Every trial at once; this session goes on", APP, "race"),
     _key("n", "note", "note", "A line of your own on the record", APP, "note"),
@@ -110,6 +122,10 @@ Each press is in use from the very next mini-batch and is marked on the curve.
 
 Nothing is final: `u` goes back to the instant before the last nudge, `U` takes that back. Walk the cursor
 along the curve and press `enter` to go back to any step.
+
+What was a nudge worth? `g` trains the run without the last one beside yours, again without any, and says so
+in the log. `t` trains five other seeds: what lies within their shade is chance.
+`5` compares this run with others.
 
 `c` races many trials around these settings while this one goes on; `C` shows them.
 """
