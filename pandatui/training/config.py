@@ -137,6 +137,7 @@ class RunConfig:
         if set(plain) != names:
             odd = ", ".join(sorted(map(repr, set(plain) ^ names)))
             raise ConfigError(f"config: expected its {len(names)} fields, missing or unknown: {odd}")
+        check_knob("learning_rate", plain["learning_rate"])  # None is for those who ask, not on record
         values = dict(plain)
         for name in ("hidden", "drop", "plan"):
             if not isinstance(plain[name], list):

@@ -159,6 +159,11 @@ def test_unknown_and_missing_fields_are_named(odd):
         RunConfig.from_dict(plain)
 
 
+def test_a_rate_left_to_the_optimizer_is_none_on_record():
+    with pytest.raises(ConfigError, match="learning rate None"):
+        RunConfig.from_dict(RunConfig("digits").to_dict() | {"learning_rate": None})
+
+
 @pytest.mark.parametrize(
     ("text", "nudge"),
     [
