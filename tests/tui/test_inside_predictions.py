@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable
+from pathlib import Path
 
 import numpy as np
 import pytest
@@ -12,6 +13,7 @@ from textual.strip import Strip
 from pandatui.data import Dataset, load
 from pandatui.training import Run, RunConfig
 from pandatui.training.predictions import Mistakes, Regions
+from pandatui.training.setup import RunOptions, prepare
 from pandatui.tui.canvas import Cells, Ink, Palette
 from pandatui.tui.inside.hues import hues
 from pandatui.tui.inside.plane import plane_width
@@ -305,3 +307,29 @@ def test_classes_have_colours_that_can_be_read_and_told_apart(theme) -> None:
 
 def test_colours_of_the_terminal_s_own_are_left_as_they_are() -> None:
     assert hues(4, Palette("default", "white", "grey", "ansi_blue", "b", "c", "d", "e"))[0] == "ansi_blue"
+
+
+# -- mapped data ---------------------------------------------------------------------------------------------
+
+
+@pytest.mark.parametrize("shape", [(2,), (4, 4)])
+def test_of_a_mapped_file_it_shows_what_it_shows_of_one_in_memory(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, shape: tuple[int, ...]
+) -> None:
+    rng = np.random.default_rng(3)
+    labels = rng.integers(3, size=300)
+    np.save(tmp_path / "X.npy", (rng.normal(7, 2, (300, *shape)) + labels.reshape(-1, *[1] * len(shape))))
+    np.save(tmp_path / "y.npy", labels)
+    looks = []
+    for least in (10**12, 1):
+        monkeypatch.setattr("pandatui.data.mapped.MAPPED_FROM", least)
+        run = Run(*prepare(RunOptions(data=str(tmp_path), hidden=(6,), epochs=2)))
+        assert isinstance(run.dataset.dev.inputs, np.ndarray) == (least > 1)
+        while run.ready:
+            run.step()
+        looks.append(look_at(run, 30, 20))
+    one, other = looks
+    assert np.array_equal(one.missed.confusion, other.missed.confusion)
+    assert lines(drawn(one)) == lines(drawn(other))
+    assert (one.pictures is None) == (len(shape) == 1)
+    assert (one.plane is None) == (len(shape) > 1)

@@ -127,5 +127,8 @@ What was a nudge worth? `g` trains the run without the last one beside yours, ag
 in the log. `t` trains five other seeds: what lies within their shade is chance.
 `5` compares this run with others.
 
+Inside the network: `2` its layers, `3` how a layer's inputs are spread over training (`tab` the next layer,
+`o` the same run without batch norm below), `4` what it predicts. `1` is the curve again.
+
 `c` races many trials around these settings while this one goes on; `C` shows them.
 """
