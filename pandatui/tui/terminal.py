@@ -1,5 +1,7 @@
 """The terminal may go before the program does: then what would be shown is dropped, and the program ends.
 
+It may also be far away: what is sent is made short.
+
 Textual's own driver waits without end for its writer, which an error has ended; takes over the terminal a
 second time when it is told to go on without having been suspended, as the kernel does at a hang-up; and shows
 as a mistake of the program that nothing can be read.
@@ -11,6 +13,8 @@ import signal
 from typing import IO, Any, cast
 
 from textual.drivers.linux_driver import LinuxDriver
+
+from pandatui.tui.lean import lean
 
 
 class _Outlived:
@@ -41,7 +45,7 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Drop it where the writer has ended: its queue is never emptied again."""
         if self._writer_thread is not None and self._writer_thread.is_alive():
-            super().write(data)
+            super().write(lean(data))
 
     def run_input_thread(self) -> None:
         """Read keys; when the terminal has gone, say so to the app as the kernel would."""

@@ -13,7 +13,6 @@ from typing import Any, TypeVar
 import pytest
 from textual.content import Content
 from textual.pilot import Pilot
-from textual.widgets import Static
 
 from pandatui.data import Dataset
 from pandatui.search.cohort import Outcome, Slice, Train
@@ -25,6 +24,7 @@ from pandatui.training.setup import RunOptions
 from pandatui.training.snapshot import View, look
 from pandatui.tui.app import PandaApp, Start
 from pandatui.tui.screens.watch import WatchScreen
+from pandatui.tui.widgets.lines import Lines
 
 T = TypeVar("T")
 
@@ -85,7 +85,7 @@ class Stage:
 
     def text(self, selector: str) -> str:
         """What a widget of lines says."""
-        content = self.app.screen.query_one(selector, Static).content
+        content = self.app.screen.query_one(selector, Lines).content
         return content.plain if isinstance(content, Content) else str(content)
 
     def screen(self) -> str:

@@ -126,7 +126,7 @@ async def test_equal_lines_and_equal_strips_repaint_nothing(
         await s.press("space")
         await s.says("paused")
         painted: list[object] = []
-        monkeypatch.setattr(Lines, "update", lambda self, *_: painted.append(self))
+        monkeypatch.setattr(Lines, "refresh", lambda self, *_, **__: painted.append(self))
         monkeypatch.setattr(CostPlot, "refresh", lambda self, *_, **__: painted.append(self))
         for _ in range(3):
             s.watch._show(s.watch._snapshot, "", 99)
