@@ -179,11 +179,19 @@ def test_of_many_classes_a_map_on_which_no_mistake_is_lost() -> None:
     counts[100, 3] = 50
     strips = drawn(look_of(counts))
     text = lines(strips)
-    assert text[2].split()[:2] == ["1", "120"]
+    assert text[2].split()[:2] == ["0", "119"]
     low = [i for i, line in enumerate(text) if "▀" in line][int(20 * 100 / 120)]
     row = [segment for segment in strips[low] if "▀" in segment.text]
     assert any(s.style.color.name != "#101010" or s.style.bgcolor.name != "#101010" for s in row[:2])
     assert any("worst of 120 classes" in line for line in text)
+
+
+def test_in_a_map_of_few_rows_every_class_is_as_large_as_the_others() -> None:
+    text = lines(drawn(look_of(np.eye(7, dtype=int)), (20, 11), unicode=False, colour=False))
+    assert [line.strip() for line in text[2:10]] == ["0     6", "0 #", *["#"] * 5, "6       #"]
+    assert [line.index("#") for line in text[3:10]] == list(range(3, 10))
+    odd = drawn(look_of(np.eye(9, dtype=int), tuple(f"class {i}" for i in range(9))), (20, 9))
+    assert [line.strip("▀ ") for line in lines(odd)[2:9]] == ["1       9", "1", "", "", "", "9", ""]
 
 
 @pytest.mark.parametrize(("unicode", "colour"), [(True, True), (True, False), (False, True), (False, False)])

@@ -10,6 +10,7 @@ from pandatui.tui.heat import Scale, draw_heat, resampled, rows_for
 
 _TOP = 2  # rows above it: the view's head, its own
 _MOST_LABEL = 12
+_MOST_NAME = 4  # characters, beside a map of shades
 _MOST_CELL = 9
 
 
@@ -31,7 +32,7 @@ def draw_confusion(
     while label > 3 and label + 2 + n * digits > right - left:
         label -= 1
     if rows < n or label + 2 + n * digits > right - left:
-        return _draw_map(cells, left, right, confusion, palette, colour=colour)
+        return _draw_map(cells, left, right, confusion, classes, palette, colour=colour)
     wide = min(_MOST_CELL, (right - left - label - 2) // n)
     high = max(1, min(wide // 2, rows // n, 3))
     x = left + label + 2
@@ -84,26 +85,42 @@ def _draw_cell(
 
 
 def _draw_map(
-    cells: Cells, left: int, right: int, confusion: np.ndarray, palette: Palette, *, colour: bool
+    cells: Cells,
+    left: int,
+    right: int,
+    confusion: np.ndarray,
+    classes: Sequence[str],
+    palette: Palette,
+    *,
+    colour: bool,
 ) -> int:
-    """Of many classes: shade alone, the first and the last class named by their numbers."""
-    n = len(confusion)
-    names = len(str(n))
+    """Where numbers do not fit: shade alone, the first and the last class named, or their numbers."""
+    n = len(classes)
+    first, last = classes[0], classes[-1]
+    if max(len(first), len(last)) > _MOST_NAME:
+        first, last = "1", str(n)
+    names = max(len(first), len(last))
     height = cells.height - _TOP - 1
     width = min(right - left - names - 3, 2 * height)
     if height < 2 or width < 2:
         return left
-    shares = confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1)
+    shares = np.sqrt(confusion / np.maximum(confusion.sum(axis=1, keepdims=True), 1))
     rows = rows_for(height, unicode=cells.unicode, colour=colour)
-    picture = _largest(np.sqrt(shares), rows, width)
+    if (times := min(rows, width) // n) > 0:  # each class as large as the others
+        picture = np.repeat(np.repeat(shares, times, axis=0), times, axis=1)
+        width, odd = n * times, n * times % 2
+        picture = np.pad(picture, ((0, odd), (0, 0)), constant_values=np.nan)
+        height = -(-n * times * height // rows)
+    else:
+        picture = _largest(shares, rows, width)
     x = left + names + 2
     _head(cells, left, x + width, palette)
     draw_heat(cells, x, _TOP + 1, picture, Scale(palette.background, palette.train), colour=colour)
     muted = Ink(palette.muted)
-    cells.write(x, _TOP, "1", muted)
-    cells.write(x + width - names, _TOP, str(n), muted)
-    cells.write(left + 1, _TOP + 1, "1".rjust(names), muted)
-    cells.write(left + 1, _TOP + height, str(n), muted)
+    cells.write(x, _TOP, first, muted)
+    cells.write(x + width - len(last), _TOP, last, muted)
+    cells.write(left + 1, _TOP + 1, first.rjust(names), muted)
+    cells.write(left + 1, _TOP + height, last.rjust(names), muted)
     return x + width
 
 
