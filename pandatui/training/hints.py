@@ -42,6 +42,11 @@ class Seen:
         before = self.dev[:-epochs]
         return 1 - self.best / min(before) if before and min(before) > 0 else 1.0
 
+    @property
+    def flat(self) -> bool:
+        """Whether it has stopped to learn."""
+        return self.since_nudge >= FLAT_EPOCHS and self.fell(FLAT_EPOCHS) < 0.01
+
 
 @dataclass(frozen=True, slots=True)
 class Rule:
@@ -95,7 +100,7 @@ RULES = (
     ),
     Rule(
         "flat",
-        lambda s: s.since_nudge >= FLAT_EPOCHS and s.fell(FLAT_EPOCHS) < 0.01,
+        lambda s: s.flat,
         lambda s: (
             f"cost flat for {FLAT_EPOCHS} epochs: try lowering α, steps as large may jump over the minimum"
         ),

@@ -14,16 +14,7 @@ from pandatui.training.events import JUMPS, EpochDone, Fact, Recorded, gestures
 from pandatui.training.hints import NAMES, Hints, seen
 from pandatui.tui.company import nudge_names
 
-_APART = 0.25  # seconds between looks for a hint: at full pace epochs end hundreds of times a second
-
-
-@dataclass(frozen=True, slots=True)
-class Hint:
-    """What was said, by which rule, at the end of which epoch."""
-
-    rule: str
-    epoch: int
-    words: str
+_APART = 0.25  # seconds between looks: at full pace epochs end hundreds of times a second
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,7 +46,8 @@ class Beside:
         self._clock = clock
         self._hints: Hints | None = None
         self._looked = -_APART
-        self.hint: Hint | None = None  # the last one, until the next nudge
+        self.hint: str | None = None  # the last one, in words, until the next nudge
+        self.flat = False  # whether the cost was, at the last look
         driver.subscribe(self._hear)
 
     def give_hints(self, off: Collection[str] = ()) -> None:
@@ -76,7 +68,7 @@ class Beside:
             self._driver.ask(self.leave_alone)
         elif isinstance(fact, EpochDone):
             self._driver.ask(self.leave_alone)
-            self._look_for_hint()
+            self._look()
 
     def leave_alone(self, run: Run) -> None:
         """Start the ghost without any nudge, where it comes by itself and there is one to do without."""
@@ -86,15 +78,16 @@ class Beside:
         if any(event.kind == "nudge" and event.undone_by is None for event in run.events):
             companions.ghost(run, None, asked=False)
 
-    def _look_for_hint(self) -> None:
-        hints, now = self._hints, self._clock()
-        if hints is None or now - self._looked < _APART:
+    def _look(self) -> None:
+        now = self._clock()
+        if now - self._looked < _APART:
             return
         self._looked = now
         found = self._driver.ask(seen).result()
-        rule = hints.rule_at(found) if found is not None else None
+        self.flat = found is not None and found.flat
+        rule = self._hints.rule_at(found) if self._hints is not None and found is not None else None
         if found is not None and rule is not None:
-            self.hint = Hint(rule.name, found.epoch, rule.words(found))
+            self.hint = rule.words(found)
 
     # -- asked by a person, between two steps ------------------------------------------------------------
 

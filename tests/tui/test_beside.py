@@ -320,5 +320,34 @@ async def test_the_bell_rings_at_the_end_if_asked_for(
         assert len(heard) == rings
 
 
+async def test_the_bell_rings_once_when_the_cost_has_gone_flat(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("pandatui.tui.beside._APART", 0.0)
+    heard: list[str] = []
+    habits = Habits(hints=False, bell=True)
+    async with stage(start={"habits": habits}, epochs=60, learning_rate=1e-6) as s:
+        monkeypatch.setattr(s.app, "bell", lambda: heard.append("rings"))
+        s.app.live.driver.set_pace(FAST)
+        await s.until(lambda: s.app.live.beside.flat)
+        await s.until(lambda: s.run(lambda run: run.status) == "finished")
+        await s.seen()
+        heard.clear()  # that of the end
+        s.watch._rung = ("", False)
+        s.watch.listen()
+        s.watch.listen()
+        assert heard == ["rings"]
+
+
+async def test_the_bell_rings_when_it_diverges(stage: Opened, monkeypatch: pytest.MonkeyPatch) -> None:
+    heard: list[str] = []
+    wild = {"batch_norm": False, "optimizer": "sgd", "learning_rate": 100.0, "epochs": 100_000}
+    async with stage(start={"habits": Habits(bell=True)}, **wild) as s:
+        monkeypatch.setattr(s.app, "bell", lambda: heard.append("rings"))
+        s.app.live.driver.set_pace(None)
+        await s.says("diverged")
+        assert heard == ["rings"]
+
+
 def test_every_rule_of_the_table_has_a_name_of_its_own() -> None:
     assert len({rule.name for rule in RULES}) == len(RULES)

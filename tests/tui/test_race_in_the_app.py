@@ -20,6 +20,7 @@ from pandatui.sessions.replay import data_of, rerun
 from pandatui.sessions.store import read
 from pandatui.training.setup import RunOptions
 from pandatui.training.setup import prepare as prepare_run
+from pandatui.tui.beside import Habits
 from pandatui.tui.screens.queue_batch import QueueBatchScreen
 from pandatui.tui.screens.race import RaceScreen
 from pandatui.tui.screens.sessions import SessionsScreen
@@ -30,8 +31,9 @@ def on_xor(stage: Callable[..., Any]) -> Callable[..., Any]:
     """The app with a panda on xor, held at its first step."""
     config, dataset = prepare_run(RunOptions(data="xor", hidden=(4,), epochs=3))
 
-    def begun() -> Any:
+    def begun(**more: Any) -> Any:
         return stage(
+            **more,
             data=dataset,
             hidden=config.hidden,
             epochs=config.epochs,
@@ -77,6 +79,25 @@ async def test_a_batch_is_raced_behind_the_panda_and_its_winner_adopted(on_xor: 
     assert again.weights_sha256() == session.result.weights_sha256
     assert read(folder / "made-run.json")[0].status == "stopped"
     assert look_at(racing.path).status == "finished"
+
+
+async def test_behind_the_race_the_bell_rings_once_for_what_is_better(
+    on_xor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    heard: list[str] = []
+    async with on_xor(start={"habits": Habits(bell=True)}) as s:
+        s.app.live.driver.set_pace(None)
+        await s.says("3 epochs done")
+        monkeypatch.setattr(s.app, "bell", lambda: heard.append("rings"))
+        await ask_for(s, "enter", trials=6, rounds=1, epochs=40)
+        racing = await s.until(lambda: s.app.racing)
+        await s.press("C")
+        await s.until(lambda: racing.read().over)
+        s.watch.listen()
+        assert len(heard) >= 1
+        heard.clear()
+        s.watch.listen()
+        assert heard == []
 
 
 async def test_from_its_start_a_trial_has_its_settings_and_all_steps_to_go(on_xor: Any) -> None:

@@ -1,5 +1,6 @@
 """The watch screen: one model that learns, and a person's hands on it."""
 
+import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -30,7 +31,7 @@ from pandatui.training.events import (
     Undo,
 )
 from pandatui.training.knobs import COARSE, KNOBS, LIVE
-from pandatui.training.snapshot import Snapshot
+from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import knob_value
 from pandatui.tui import company, race_wording, wording
 from pandatui.tui.face import Aside
@@ -47,6 +48,8 @@ from pandatui.tui.screens.queue_batch import Batch, QueueBatchScreen
 from pandatui.tui.screens.run import RunScreen
 from pandatui.tui.screens.watch_keys import WATCH_HELP, WATCH_KEYS
 from pandatui.tui.throttle import Throttle
+
+LISTEN = 1.0  # seconds
 
 
 class WatchScreen(RunScreen, inherit_bindings=False):
@@ -93,7 +96,7 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         super().__init__(live, ascii_only=ascii_only, words=words)
         self._race = race
         self._bell = bell
-        self._rung: tuple[str, int] = ("", 0)  # for what of the race, and for a flat cost at which epoch
+        self._rung = ("", False)  # for what of the race, and whether for a flat cost
         self._throttle = Throttle(time.monotonic)
 
     # -- knobs -------------------------------------------------------------------------------------------
@@ -214,10 +217,6 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             beside.give_hints()
         self.say("hints on" if beside.gives_hints else "no hints until the next run")
 
-    def on_fact_pushed(self, message: FactPushed) -> None:
-        if self._bell and isinstance(message.fact, Finished | Diverged):
-            self.app.bell()
-
     def _beside(self, ask: Callable[[Run], str]) -> None:
         """Have something done beside the run, between two steps, and say what it says."""
 
@@ -229,6 +228,28 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             self.live.driver.ask(ask).add_done_callback(said)
         else:
             self.say(wording.ENDED, "bold $error")
+
+    # -- the bell ----------------------------------------------------------------------------------------
+
+    def on_mount(self) -> None:
+        if self._bell:
+            self.set_interval(LISTEN, self.listen)
+
+    def on_fact_pushed(self, message: FactPushed) -> None:
+        if self._bell and isinstance(message.fact, Finished | Diverged):
+            self.app.bell()
+
+    def listen(self) -> None:
+        """Ring where a race has found something better or the cost has gone flat, behind other screens too."""
+        racing, better = self._race(), ""
+        if racing is not None:
+            with contextlib.suppress(TimeoutError):  # a long step
+                panda = self.live.driver.snapshot(View(1.0, None, 2), timeout=0.1).best_dev_cost
+                better = race_wording.better_words(racing.read(), panda)
+        heard = better, self.live.beside.flat
+        if any(now and now != before for now, before in zip(heard, self._rung, strict=True)):
+            self.app.bell()
+        self._rung = heard
 
     # -- training ----------------------------------------------------------------------------------------
 
@@ -291,14 +312,7 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         if (racing := self._race()) is not None:
             view = racing.read()
             mark, better = race_wording.mark(view), race_wording.better_words(view, s.best_dev_cost)
-        hint = self.live.beside.hint
-        flat = hint.epoch if hint is not None and hint.rule == "flat" else 0
-        if (better, flat) != self._rung:
-            rings = (better and better != self._rung[0]) or (flat and flat != self._rung[1])
-            self._rung = better, flat
-            if rings and self._bell:
-                self.app.bell()
-        lines = (("race", better), *company.news_of(s), ("hint", hint.words if hint is not None else ""))
+        lines = (("race", better), *company.news_of(s), ("hint", self.live.beside.hint or ""))
         return Aside(mark, tuple((label, words) for label, words in lines if words))
 
     def action_queue_batch(self) -> None:
