@@ -240,7 +240,7 @@ class WatchScreen(RunScreen, inherit_bindings=False):
             self.app.bell()
 
     def listen(self) -> None:
-        """Ring where a race has found something better or the cost has gone flat, behind other screens too."""
+        """Ring where a race has found better or the cost has gone flat, behind other screens too."""
         racing, better = self._race(), ""
         if racing is not None:
             with contextlib.suppress(TimeoutError):  # a long step
