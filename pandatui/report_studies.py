@@ -1,6 +1,7 @@
 """Studies as tables, text and JSON. Pure: from studies to text."""
 
 import math
+import shlex
 from collections.abc import Sequence
 from dataclasses import asdict
 from pathlib import Path
@@ -15,8 +16,10 @@ from pandatui.search.retest import Standing
 from pandatui.search.sampling import distinct, grid
 from pandatui.search.shelf import StoredStudy
 from pandatui.search.space import Space
+from pandatui.search.spec import RUN_OPTIONS
 from pandatui.search.study import Study, Trial
 from pandatui.sessions.schema import from_number, to_number
+from pandatui.training.config import RunConfig
 from pandatui.training.knobs import KNOBS
 from pandatui.training.words import cost, duration, knob_value, number, plural
 
@@ -66,7 +69,7 @@ def study_json(path: Path, study: Study, status: str) -> dict[str, Any]:
     return {
         "study": str(path),
         "status": status,
-        "best": None if best is None else trial_json(best),
+        "best": None if best is None else trial_json(best) | {"command": train_command(study, best)},
         "rounds": [
             {
                 "number": made.number,
@@ -100,6 +103,26 @@ def trial_json(trial: Trial) -> dict[str, Any]:
     }
 
 
+def train_command(study: Study, trial: Trial) -> str:
+    """What trains a trial alone, to the same bits if it came to its end; for a shell."""
+    config = trial.config
+    usual = asdict(RunConfig(config.data, optimizer=config.optimizer))
+    usual |= {"optimizer": "momentum", "standardise": "auto"}
+    words = ["pandatui", "train", "--data", config.data]
+    for name in (*RUN_OPTIONS[1:], "seed"):
+        value = study.spec.run.standardise if name == "standardise" else getattr(config, name)
+        option = f"--{name.replace('_', '-')}"
+        if value is None or value == usual[name]:
+            continue
+        if name == "batch_norm":
+            words.append(option if value else "--no-batch-norm")
+        elif name == "drop":
+            words += [word for column in value for word in (option, column)]
+        else:
+            words += [option, ",".join(map(str, value)) if name == "hidden" else str(value)]
+    return " ".join(shlex.quote(plain(word, 1000)) for word in words)
+
+
 def study_text(name: str, study: Study, status: str) -> str:
     """What a person wants to know of a study: the best, where to look next, what mattered."""
     seconds = sum(trial.seconds for trial in study.trials.values())
@@ -115,6 +138,12 @@ def study_text(name: str, study: Study, status: str) -> str:
         + (f"; {counts}" * bool(counts))
     ]
     lines += ["", *best_table(study)]
+    if study.best is not None:
+        lines += [
+            "",
+            "the best one alone, with the same bits, as a session",
+            f"  {train_command(study, study.best)}",
+        ]
     if not study.points:
         lines += ["", *_where(study), "", *_mattered(study), "", *_tried(study)]
     return "\n".join(lines)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import random
+import shlex
 import signal
 import statistics
 import subprocess
@@ -153,6 +154,38 @@ def test_the_report_says_the_best_where_to_look_next_and_what_mattered(pandatui_
     assert f"saved as {study_in(folder)}" in err
     assert clean(out)
     assert clean(err)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [
+        ("--data", "digits", "--no-batch-norm", "--optimizer", "adam", "--dtype", "float64", "--seed", "7"),
+        ("--data", "digits", "--space", "wide", "--split-seed", "3", "--standardise", "column"),
+        (
+            "--data",
+            "two words.csv",
+            "--label",
+            "the class",
+            "--drop",
+            "an id",
+            "--drop",
+            "b",
+            "--hidden",
+            "5",
+        ),
+    ],
+)
+def test_the_command_of_the_best_trains_it_alone_to_the_same_bits(pandatui_, folder, tmp_path, options):
+    rows = "".join(f"{i % 3},{i},{(i * 7) % 11},{i % 5 + i % 3}\n" for i in range(60))
+    (tmp_path / "two words.csv").write_text(f"the class,an id,b,c\n{rows}")
+    asked = ("batch", *options, "--trials", "6", "--rounds", "2", "--epochs", "3", "--workers", "1")
+    found = json.loads(pandatui_(*asked, "--json")[1])
+    program, *command = shlex.split(found["best"]["command"])
+    assert program == "pandatui"
+    status, out, _ = pandatui_(*command, "--json")
+    assert status == 0
+    assert json.loads(out)["weights_sha256"] == found["best"]["weights_sha256"]
+    assert found["best"]["command"] in pandatui_("show", study_in(folder).name.split(".")[0])[1]
 
 
 def test_a_grid_tries_few_values_of_each_knob(pandatui_, folder):
