@@ -33,7 +33,7 @@ from pandatui.training.setup import RunOptions, prepare
 
 PROGRAM = [sys.executable, "-m", "pandatui"]
 SIZE = (120, 36)
-VIEWS = {"2": "layers", "3": "batch norm", "4": "predictions"}
+VIEWS = {"2": "layers", "3": "batch norm", "4": "predictions", "5": "compare"}
 
 
 @contextlib.contextmanager
@@ -69,6 +69,25 @@ def read_until(master: int, wanted: bytes, seconds: float) -> tuple[bytes, float
     raise TimeoutError(f"{wanted!r} not on the screen within {seconds} s")
 
 
+def read_while(master: int, going: Callable[[], bool], seconds: float) -> bytes:
+    """Everything sent while something goes on, which is asked five times a second."""
+    seen, end, asked = b"", time.perf_counter() + seconds, 0.0
+    while time.perf_counter() < end:
+        ready, _, _ = select.select([master], [], [], 0.05)
+        if ready:
+            seen += os.read(master, 65_536)
+        if time.perf_counter() - asked > 0.2:
+            asked = time.perf_counter()
+            if not going():
+                return seen
+    raise TimeoutError(f"still going on after {seconds} s")
+
+
+def finished(session: Path) -> bool:
+    """Whether its record says so."""
+    return session.exists() and b'"status": "finished"' in session.read_bytes()[:400]
+
+
 def headless(arguments: list[str], folder: Path) -> float:
     """steps/s without a screen."""
     command = [*PROGRAM, "train", *arguments, "--json", "--sessions", str(folder)]
@@ -96,8 +115,13 @@ def watched(arguments: list[str], folder: Path, keys: Keys = (), view: str = "1"
             before += read_until(master, brings, 10)[0]
         if view != "1":
             os.write(master, view.encode())
-        sent, _ = read_until(master, rb"epochs done", 300)
-        sent = before + sent
+        if view == "5":  # with the newest session
+            before += read_until(master, rb"leave it", 10)[0]
+            os.write(master, b"\r")
+        sent = before + read_while(master, lambda: not finished(folder / f"{name}.json"), 300)
+        if view == "5":  # a screen of its own
+            os.write(master, b"\x1b")
+            read_until(master, rb"epochs done", 10)
         os.write(master, b"q")
         with contextlib.suppress(OSError):  # the terminal goes with the program
             while os.read(master, 65_536):
