@@ -105,7 +105,7 @@ def bounded(steps: np.ndarray) -> np.ndarray:
 
 def _epoch_ends(chart: Chart) -> tuple[np.ndarray, np.ndarray, float]:
     """Epochs from 0 on, the step at which each ended, rising, and the steps an epoch takes after the last."""
-    ends = bounded(chart.epoch_steps)
+    ends = np.round(bounded(chart.epoch_steps), 9)  # apart by what can be divided by
     known = np.isfinite(ends)
     ends = np.maximum.accumulate(np.concatenate([[0.0], ends[known]]))
     numbers = np.arange(1, len(known) + 1) if chart.epoch_numbers is None else chart.epoch_numbers

@@ -458,6 +458,11 @@ def test_other_runs_have_a_letter_on_their_lines_and_at_their_ends():
     assert [row.rstrip() for row in rows] == GOLDEN_OTHERS.strip("\n").split("\n")
 
 
+def test_an_epoch_that_took_next_to_no_step_is_drawn():
+    odd = replace(EMPTY, first=5e-324, last=10.0, epoch_steps=np.array([2e-309]), steps_per_epoch=1.0)
+    assert "epoch" in "\n".join(text(odd))
+
+
 def test_what_is_beside_the_run_is_within_the_range():
     """A ghost that does better than the run by far is not below the plot."""
     ghost = Trace("left alone", AT, FALLS / 10, points=True)

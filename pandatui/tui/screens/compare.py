@@ -9,21 +9,21 @@ import numpy as np
 from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
-from textual.timer import Timer
 
 from pandatui.plain import plain
 from pandatui.sessions import Session, Store
 from pandatui.training.words import plural
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import Look
 from pandatui.tui.compare_wording import table
 from pandatui.tui.comparing import EPOCH, TIME, WAYS, Compared, chart_of_all, end_of
 from pandatui.tui.foot import keys_line
+from pandatui.tui.screens.living import LivingScreen
 from pandatui.tui.screens.looking import LookingScreen
 from pandatui.tui.screens.pick import Pick, PickScreen
 from pandatui.tui.screens.watch_keys import shared_keys
 from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
+from pandatui.tui.widgets.titles import entitle
 
 AGAIN = 1.0  # seconds between looks at a run that goes on, at least
 REST = 20  # times as long as a look took, at least: it takes training's time
@@ -34,7 +34,7 @@ _SHARED = {
 }  # fmt: skip
 
 
-class CompareScreen(LookingScreen, inherit_bindings=False):
+class CompareScreen(LivingScreen, LookingScreen, inherit_bindings=False):
     """Shows `first`, a record that may grow, and those that were picked; they are kept in `picked`.
 
     Raises TimeoutError, as `first` does while a run takes a long step.
@@ -78,7 +78,6 @@ read all of them at once. The table has the settings that are not the same in al
         self._train = False
         self._said: tuple[Content, float] | None = None
         self._rested = 0.0
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Lines(id="status", ascii_only=self._ascii)
@@ -90,24 +89,11 @@ read all of them at once. The table has the settings that are not the same in al
         if not self.query("#foot"):
             return  # the app is leaving already: nothing was composed
         self.set_class(self._ascii, "-ascii")
-        self._timer = self.set_interval(AGAIN, self._tick)
-        self.call_after_refresh(self.look_again)
+        self.live_on(AGAIN)
         if not self._picked:
             self.call_after_refresh(self.action_pick)
 
-    def on_screen_suspend(self) -> None:
-        if self._timer is not None:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        if self._timer is not None:
-            self._timer.resume()
-            self.call_after_refresh(self.look_again)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.look_again)
-
-    def _tick(self) -> None:
+    def tick(self) -> None:
         """Look at the run again, if it has gone on."""
         now = time.monotonic()
         if now < self._rested:
@@ -125,7 +111,7 @@ read all of them at once. The table has the settings that are not the same in al
     # -- what is shown -----------------------------------------------------------------------------------
 
     def look_again(self) -> None:
-        if not self.is_active or not self.is_attached:
+        if not self.shown:
             return
         plot, first, way = self.query_one(CostPlot), self._first, self._way
         width = self.query_one("#status").size.width
@@ -136,7 +122,7 @@ read all of them at once. The table has the settings that are not the same in al
         self.query_one("#status", Lines).show([status])
         axis = "log" if self._look.log_axis else "linear"
         title = f"{kind} cost, nats ({axis} axis){' · zoomed, Z shows all' if self._look.window else ''}"
-        plot.border_title = to_ascii(title) if self._ascii else title
+        entitle(plot, title, ascii_only=self._ascii)
         plot.show(chart_of_all(first, self._picked, way, self._look, train=self._train))
         here = self.here
         place = float(first.place(np.array(here), way))
@@ -149,7 +135,8 @@ read all of them at once. The table has the settings that are not the same in al
             train=self._train, here=at,
         )  # fmt: skip
         panel = self.query_one("#table", Lines)
-        panel.border_title = "what differs" + (f" · {plural(left, 'setting')} more" if left else "")
+        more = f" · {plural(left, 'setting')} more" if left else ""
+        entitle(panel, f"what differs{more}", ascii_only=self._ascii)
         panel.show(lines)
         keys = [
             ("enter", "pick runs"),

@@ -11,9 +11,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
-from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
@@ -21,22 +18,23 @@ from pandatui.search.race import NextRound, SetBox, StopRound, StopTrial
 from pandatui.search.space import Space
 from pandatui.tui import race_wording as wording
 from pandatui.tui.board import Sight, chosen_of, followed, in_sight, moved, number_at, place_of
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.race_map import axes_of, knob_name
 from pandatui.tui.race_view import Entry, RaceView
 from pandatui.tui.racing import Racing
 from pandatui.tui.screens.ask import ConfirmScreen
+from pandatui.tui.screens.living import LivingScreen
 from pandatui.tui.screens.race_ask import AdoptScreen, BoxScreen
 from pandatui.tui.screens.race_keys import RACE_HELP, RACE_KEYS
 from pandatui.tui.widgets.lines import Lines
 from pandatui.tui.widgets.race_pictures import Leaderboard, TrialCurves, TrialMap
+from pandatui.tui.widgets.titles import entitle
 
 REFRESH = 0.25  # seconds
 REST = 10  # times as long as drawing took, at least: ten thousand trials leave the time to others
 MESSAGE_SECONDS = 8
 
 
-class RaceScreen(Screen[None], inherit_bindings=False):
+class RaceScreen(LivingScreen, inherit_bindings=False):
     """Shows a `Racing` study and sends it what the keys ask for."""
 
     class AdoptWanted(Message):
@@ -73,7 +71,6 @@ class RaceScreen(Screen[None], inherit_bindings=False):
         self._said: tuple[Content, float] | None = None
         self._drawn: object = None
         self._rested = 0.0
-        self._timer: Timer | None = None
 
     def compose(self) -> ComposeResult:
         yield Lines(id="status", ascii_only=self._ascii)
@@ -91,22 +88,9 @@ class RaceScreen(Screen[None], inherit_bindings=False):
             return  # the app is leaving already: nothing was composed
         self.set_class(self._ascii, "-ascii")
         self.query_one(Leaderboard).focus()
-        self._timer = self.set_interval(REFRESH, self._tick)
-        self.call_after_refresh(self.look_again)
+        self.live_on(REFRESH)
 
-    def on_screen_suspend(self) -> None:
-        if self._timer is not None:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        if self._timer is not None:
-            self._timer.resume()
-            self.call_after_refresh(self.look_again)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.look_again)
-
-    def _tick(self) -> None:
+    def tick(self) -> None:
         if time.monotonic() >= self._rested:
             self.look_again()
 
@@ -114,7 +98,7 @@ class RaceScreen(Screen[None], inherit_bindings=False):
 
     def look_again(self) -> None:
         """Read the study and show what has changed, unless another screen hides this one."""
-        if not self.is_active or self._timer is None:
+        if not self.shown:
             return
         board = self.query_one(Leaderboard)
         before, view = self._view, self.racing.read()
@@ -147,11 +131,21 @@ class RaceScreen(Screen[None], inherit_bindings=False):
         board.show(view, self._sight)
         mattered.show(wording.mattered(view, mattered.size.width, unicode=not self._ascii))
         across, up = knob_name(axes[0]), knob_name(axes[1]) if axes[1] else "dev cost"
-        self._entitle(curves, "every trial: dev cost, nats (log axis)", "● finished  ○ dropped  ✖ diverged")
-        self._entitle(where, f"where: {across} across, {up} up", "the better, the brighter · tab other knobs")
+        entitle(
+            curves,
+            "every trial: dev cost, nats (log axis)",
+            "● finished  ○ dropped  ✖ diverged",
+            ascii_only=self._ascii,
+        )
+        entitle(
+            where,
+            f"where: {across} across, {up} up",
+            "the better, the brighter · tab other knobs",
+            ascii_only=self._ascii,
+        )
         at = f"{place_of(view, self._sight) + 1:,} of {len(view.trials):,}" if view.trials else ""
-        self._entitle(board, "leaderboard", at)
-        self._entitle(mattered, "what mattered")
+        entitle(board, "leaderboard", at, ascii_only=self._ascii)
+        entitle(mattered, "what mattered", ascii_only=self._ascii)
         self.query_one("#say", Lines).show([self._line(view, entry, width)])
         self.query_one("#foot", Lines).show([wording.foot(view, width)])
 
@@ -163,13 +157,6 @@ class RaceScreen(Screen[None], inherit_bindings=False):
         if not words and entry is not None:
             words, style = wording.entry_words(entry, view.knobs), "$muted"
         return Content.assemble(" ", (words, style))
-
-    def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
-        """A panel's head and foot; setting one repaints the widget, so only what is new is set."""
-        if self._ascii:
-            title, subtitle = to_ascii(title), to_ascii(subtitle)
-        if (title, subtitle) != (widget.border_title or "", widget.border_subtitle or ""):
-            widget.border_title, widget.border_subtitle = title, subtitle
 
     def say(self, text: str, style: str = "$accent") -> None:
         """A message in words, at once; it gives way to the next, or goes after a while."""

@@ -9,8 +9,6 @@ from dataclasses import replace
 from textual.app import ComposeResult
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.timer import Timer
-from textual.widget import Widget
 from textual.widgets import HelpPanel
 
 from pandatui.plain import plain
@@ -18,7 +16,6 @@ from pandatui.training.events import JUMPS, EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
 from pandatui.tui.company import gone_words
 from pandatui.tui.face import Aside, Hand, Said, Space, face_of
@@ -29,16 +26,18 @@ from pandatui.tui.inside.shift import ShiftView
 from pandatui.tui.inside.view import InsideView
 from pandatui.tui.live import Live, Replaying
 from pandatui.tui.messages import FactPushed
+from pandatui.tui.screens.living import LivingScreen
 from pandatui.tui.screens.looking import LookingScreen
 from pandatui.tui.widgets.cost_plot import CostPlot
 from pandatui.tui.widgets.lines import Lines
+from pandatui.tui.widgets.titles import entitle
 
 REFRESH = 0.25  # seconds; at full pace every second time, which leaves training its share
 MESSAGE_SECONDS = 8
 FIRST_SECONDS = 60  # what is said on opening may be long, and nobody may be looking yet
 
 
-class RunScreen(LookingScreen, inherit_bindings=False):
+class RunScreen(LivingScreen, LookingScreen, inherit_bindings=False):
     """Shows a `Live` or `Replaying` run; the keys are its children's."""
 
     CSS_PATH = "run.tcss"
@@ -55,7 +54,6 @@ class RunScreen(LookingScreen, inherit_bindings=False):
             self._said = Said(Content(plain(words, 400)), time.monotonic() + FIRST_SECONDS)
         self._aside = Aside()
         self._drawn: object = None
-        self._timer: Timer | None = None
         self._ticks = 0
         self._view = 1
 
@@ -78,22 +76,9 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         self.set_class(self._ascii, "-ascii")
         self.query_one("#log").border_title = "what happened"
         self.live.driver.subscribe(self._hear)
-        self._timer = self.set_interval(REFRESH, self._tick)
-        self.call_after_refresh(self.look_again)
+        self.live_on(REFRESH)
 
-    def on_screen_suspend(self) -> None:
-        if self._timer is not None:
-            self._timer.pause()
-
-    def on_screen_resume(self) -> None:
-        if self._timer is not None:
-            self._timer.resume()
-            self.call_after_refresh(self.look_again)
-
-    def on_resize(self) -> None:
-        self.call_after_refresh(self.look_again)
-
-    def _tick(self) -> None:
+    def tick(self) -> None:
         self._ticks += 1
         full_pace = self.live.driver.pace is None and self._snapshot is not None and self._snapshot.training
         if not (full_pace and self._ticks % 2):
@@ -103,7 +88,7 @@ class RunScreen(LookingScreen, inherit_bindings=False):
 
     def look_again(self) -> None:
         """Take a snapshot and show it, unless another screen hides this one."""
-        if not self.is_active or self._timer is None:
+        if not self.shown:
             return
         plot = self.query_one(CostPlot)
         first, last = self._look.window or (1.0, None)
@@ -160,8 +145,8 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         plot, knobs = self.query_one(CostPlot), self.query_one("#knobs", Lines)
         self.query_one("#status", Lines).show([face.status])
         plot.show(face.chart)
-        self._entitle(plot, face.plot_title, face.plot_foot)
-        self._entitle(knobs, knob_wording.notch_title(s, self._hand.coarse))
+        entitle(plot, face.plot_title, face.plot_foot, ascii_only=self._ascii)
+        entitle(knobs, knob_wording.notch_title(s, self._hand.coarse), ascii_only=self._ascii)
         knobs.show(face.knobs)
         self.query_one("#knob-line", Lines).show([face.knob_line])
         log.show(face.log)
@@ -197,18 +182,11 @@ class RunScreen(LookingScreen, inherit_bindings=False):
         view = self._inside
         if view is not None and view.size.width:
             self.ask_for(view, s)
-            self._entitle(view, view.TITLE, view.note)
+            entitle(view, view.TITLE, view.note, ascii_only=self._ascii)
 
     def ask_for(self, view: InsideView, s: Snapshot) -> None:
         """Let a view ask the run, or what there is in its place."""
         raise NotImplementedError
-
-    def _entitle(self, widget: Widget, title: str, subtitle: str = "") -> None:
-        """A panel's head and foot; setting one repaints the widget, so only what is new is set."""
-        if self._ascii:
-            title, subtitle = to_ascii(title), to_ascii(subtitle)
-        if (title, subtitle) != (widget.border_title or "", widget.border_subtitle or ""):
-            widget.border_title, widget.border_subtitle = title, subtitle
 
     def say(self, text: str, style: str = "$accent", event: int = 0) -> None:
         """A message in words, at once; it gives way to the next, or goes after a while.
