@@ -14,6 +14,7 @@ from pandatui.data import DataError
 from pandatui.settings import load_settings, settings_file
 from pandatui.training import Run
 from pandatui.training.events import Fact, Failed
+from pandatui.training.snapshot import View, look
 from pandatui.tui import face
 from pandatui.tui.screens.watch_keys import WATCH_KEYS
 from pandatui.tui.themes import THEMES
@@ -116,6 +117,24 @@ async def test_what_has_not_changed_is_not_drawn_again(stage: Opened, faces: lis
         assert len(faces) == drawn
         await s.press("full_stop")
         await s.until(lambda: len(faces) > drawn)
+
+
+async def test_of_a_paused_run_the_curve_is_as_fine_as_its_plot_is_wide(stage: Opened) -> None:
+    async with stage(pace=None, epochs=200) as s:
+        await s.until(lambda: s.steps > 900)
+        await s.press("space")
+        await s.says("paused before step")
+        s.watch._said = None  # its going would draw anew
+        plot = s.app.screen.query_one(CostPlot)
+        for helped in (True, False):
+            await s.press("question_mark")
+            await s.until(lambda helped=helped: s.watch.has_class("-helped") is helped)
+            await s.until(
+                lambda: (
+                    len(s.run(lambda run: look(run, View(1, None, 2 * plot.size.width))).curve.steps)
+                    == len(plot.chart.train.steps)
+                )
+            )
 
 
 async def test_equal_lines_and_equal_strips_repaint_nothing(

@@ -111,7 +111,7 @@ class RunScreen(LivingScreen, LookingScreen, inherit_bindings=False):
             snapshot.steps, snapshot.status, snapshot.paused, len(snapshot.events), snapshot.pace,
             snapshot.target_epochs, self._look, self._said, self._hand, self._aside, self._view, self._keys,
             [(each.kind, each.steps_done, each.asked) for each in snapshot.companions],
-            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size,
+            problem, min(on_disk, len(snapshot.events)), self.size, self.query_one("#status").size, plot.size,
         )  # fmt: skip
         if state != self._drawn:
             self._drawn = state
