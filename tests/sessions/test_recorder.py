@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-import shutil
 import threading
 import time
 from pathlib import Path
@@ -266,7 +265,7 @@ def test_a_journal_that_is_taken_away_is_made_again(recording, monkeypatch):
     until(lambda: look(Path(recorder.path)).session.steps > steps)
 
 
-def test_a_folder_taken_away_and_no_room_to_write_it_again_loses_nothing(recording, monkeypatch):
+def test_a_folder_taken_away_and_no_room_to_write_it_again_loses_nothing(recording, monkeypatch, tmp_path):
     """Neither file nor journal: what happens meanwhile is in the new ones once they can be written."""
     monkeypatch.setattr(module, "TICK", 0.005)
     driver, recorder = recording(epochs=1_000_000)
@@ -277,7 +276,7 @@ def test_a_folder_taken_away_and_no_room_to_write_it_again_loses_nothing(recordi
     until(lambda: len(look(path).session.events) == 1)
     with monkeypatch.context() as patch:
         patch.setattr(os, "replace", fail_to_replace)
-        shutil.rmtree(path.parent)
+        path.parent.rename(tmp_path / "gone")  # at once: deleting it races with who writes in it
         until(lambda: recorder.problem != "")
         driver.send(Nudge("momentum", notches=1))
         until(lambda: len(driver.ask(lambda run: list(run.events)).result(LONG)) == 2)
