@@ -95,6 +95,12 @@ class PandaApp(BesideApp):
         found = super().get_driver_class()
         return TerminalDriver if found is LinuxDriver else found
 
+    def on_load(self) -> None:
+        """Before the terminal is taken over, so that no signal leaves it so."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, partial(self.finish, 128 + number))
+
     def on_mount(self) -> None:
         for theme in THEMES:
             self.register_theme(theme)
@@ -107,9 +113,6 @@ class PandaApp(BesideApp):
             )
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
         self.set_keymap(self._start.keys)
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, partial(self.finish, 128 + number))
         if self._start.session_file is not None:
             record = RecordScreen(self._start.session_file, ascii_only=self.ascii_only)
             self.push_screen(record)
@@ -390,6 +393,9 @@ def _words(error: Exception) -> str:
 
 def run_app(start: Start) -> int:
     """Run the app to its end; whatever ends it, the session is saved. Returns the exit status."""
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # until the app hears it, there is nothing to save; asyncio would show where it was cut
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     app = PandaApp(start)
     try:
         app.run()
