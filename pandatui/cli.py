@@ -14,6 +14,7 @@ from pandatui.cli_doctor import completion, doctor
 from pandatui.cli_options import need_terminal, options_of, run_options
 from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
+from pandatui.tui.charset import spell_out, terminal_has_utf8
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 
@@ -210,6 +211,9 @@ def main() -> None:
         sys.stdout.reconfigure(
             errors="backslashreplace"
         )  # as stderr: no terminal is too old for a class name
+    if not terminal_has_utf8():
+        for stream in (sys.stdout, sys.stderr):
+            spell_out(stream)
     try:
         cli.main(prog_name="pandatui", standalone_mode=False)
     except click.exceptions.Exit as done:
