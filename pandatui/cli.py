@@ -9,12 +9,12 @@ from typing import Any
 import click
 
 from pandatui import __version__
+from pandatui.charset import spell_out, terminal_has_utf8
 from pandatui.cli_batch import batch
 from pandatui.cli_doctor import completion, doctor
 from pandatui.cli_options import need_terminal, options_of, run_options
 from pandatui.cli_resume import resume
 from pandatui.cli_sessions import COMMANDS, folder_of
-from pandatui.tui.charset import spell_out, terminal_has_utf8
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
 

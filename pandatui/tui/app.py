@@ -18,6 +18,7 @@ from textual.driver import Driver as TextualDriver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
+from pandatui.charset import terminal_has_utf8
 from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session, SessionError
@@ -36,7 +37,6 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.words import sentence
 from pandatui.tui.beside import Habits
 from pandatui.tui.beside_app import BesideApp
-from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing

@@ -1,4 +1,4 @@
-"""NO_COLOR: neither a colour nor a grey is sent. What stood out by its background is reversed, what was pale is faint.
+"""NO_COLOR: neither colour nor grey is sent; what stood out by its background is reversed, what was pale faint.
 
 Textual itself only takes the hue away and goes on sending greys (its `Monochrome` filter), which are colours
 to a terminal all the same.
@@ -9,7 +9,9 @@ from functools import lru_cache
 
 from pandatui.tui.lean import Style
 
-_APART = 0.25  # of the way from the theme's background to its foreground: our panels are at 0.1, a cursor at 0.3
+_APART = 0.25  # of the way from the theme's background to its foreground: panels are at 0.1, a cursor at 0.3
+    0.25  # of the way from the theme's background to its foreground: our panels are at 0.1, a cursor at 0.3
+)
 _PALE = 0.5
 _NAMED = (0.0, 0.25, 0.4, 0.6, 0.1, 0.3, 0.55, 0.75, 0.5, 0.3, 0.7, 0.9, 0.25, 0.45, 0.8, 1.0)  # about
 _CUBE = (0, 95, 135, 175, 215, 255)  # xterm's levels
@@ -33,7 +35,7 @@ def colourless(background: float, foreground: float) -> Callable[[Style], Style]
 
 
 def brightness(codes: str) -> float | None:
-    """How bright a colour is, by its codes of "select graphic rendition": 0 to 1; None for the terminal's own."""
+    """How bright a colour is by its SGR codes (ECMA-48, 8.3.117), 0 to 1; None for the terminal's own."""
     kind, *rest = codes.split(";") if codes else ("39",)
     if kind in ("38", "48"):
         numbers = [int(each) for each in rest]

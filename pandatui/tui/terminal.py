@@ -16,7 +16,7 @@ from typing import IO, Any, cast
 from textual.color import Color
 from textual.drivers.linux_driver import LinuxDriver
 
-from pandatui.tui.charset import cell_by_cell
+from pandatui.charset import cell_by_cell
 from pandatui.tui.colourless import colourless
 from pandatui.tui.lean import Style, lean
 

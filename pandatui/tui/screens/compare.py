@@ -11,10 +11,10 @@ from textual.binding import Binding, BindingType
 from textual.content import Content
 from textual.timer import Timer
 
+from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.sessions import Session, Store
 from pandatui.training.words import plural
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import Look
 from pandatui.tui.compare_wording import table
 from pandatui.tui.comparing import EPOCH, TIME, WAYS, Compared, chart_of_all, end_of

@@ -16,12 +16,12 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import HelpPanel
 
+from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.search.race import NextRound, SetBox, StopRound, StopTrial
 from pandatui.search.space import Space
 from pandatui.tui import race_wording as wording
 from pandatui.tui.board import Sight, chosen_of, followed, in_sight, moved, number_at, place_of
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.race_map import axes_of, knob_name
 from pandatui.tui.race_view import Entry, RaceView
 from pandatui.tui.racing import Racing

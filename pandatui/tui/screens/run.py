@@ -13,12 +13,12 @@ from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import HelpPanel
 
+from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.training.events import JUMPS, EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View
 from pandatui.training.words import sentence
 from pandatui.tui import knob_wording, wording
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.charting import axis_end
 from pandatui.tui.company import gone_words
 from pandatui.tui.face import Aside, Hand, Said, Space, face_of

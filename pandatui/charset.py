@@ -28,7 +28,7 @@ def to_ascii(text: str) -> str:
 
 
 def cell_by_cell(text: str) -> str:
-    """`text` in ASCII, each character in as many cells as it takes: frames and arrows like theirs, else `?`."""
+    """`text` in ASCII, each character in as many cells as it takes: frames as frames, unknown ones as `?`."""
     return text if text.isascii() else _OTHER.sub(_cells, text)
 
 
