@@ -1,4 +1,4 @@
-"""NO_COLOR: neither colour nor grey is sent; what stood out by its background is reversed, what was pale faint.
+"""NO_COLOR: neither colour nor grey is sent; what stood out by its background is reversed, the pale is faint.
 
 Textual itself only takes the hue away and goes on sending greys (its `Monochrome` filter), which are colours
 to a terminal all the same.
@@ -10,8 +10,6 @@ from functools import lru_cache
 from pandatui.tui.lean import Style
 
 _APART = 0.25  # of the way from the theme's background to its foreground: panels are at 0.1, a cursor at 0.3
-    0.25  # of the way from the theme's background to its foreground: our panels are at 0.1, a cursor at 0.3
-)
 _PALE = 0.5
 _NAMED = (0.0, 0.25, 0.4, 0.6, 0.1, 0.3, 0.55, 0.75, 0.5, 0.3, 0.7, 0.9, 0.25, 0.45, 0.8, 1.0)  # about
 _CUBE = (0, 95, 135, 175, 215, 255)  # xterm's levels
