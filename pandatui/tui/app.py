@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -393,6 +394,10 @@ def _words(error: Exception) -> str:
 
 def run_app(start: Start) -> int:
     """Run the app to its end; whatever ends it, the session is saved. Returns the exit status."""
+    if os.environ.get("NO_COLOR") == "":
+        del os.environ[
+            "NO_COLOR"
+        ]  # https://no-color.org: an empty one says nothing; Textual takes it for a yes
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
         # until the app hears it, there is nothing to save; asyncio would show where it was cut
         signal.signal(signal.SIGINT, signal.SIG_DFL)
