@@ -1,4 +1,4 @@
-"""Any terminal: resized without end, without colour, without UTF-8, dumb, none at all; ctrl-c before the first frame.
+"""Any terminal: resized without end, without colour or UTF-8, dumb, none; ctrl-c before the first frame.
 
 `PANDATUI_RESIZES` says how many resizes, at up to 500 a second.
 """
@@ -9,6 +9,7 @@ import os
 import re
 import signal
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -26,7 +27,7 @@ SMALL = ("--data", "moons", "--hidden", "8", "--name", "one")
 SGR = re.compile(rb"\x1b\[([0-9;:]*)m")
 COLOUR = re.compile(r"(3|4|9|10)[0-9]|58|59")
 PRIVATE = re.compile(r"\x1b\[[>?][0-9;$]*[a-zA-Z]")  # pyte takes some of them for text
-# one key each: views, lists, dialogs, help, palette
+# views, comparison, dialogs, lists, help, palette
 EVERYWHERE = (
     "2",
     "3",
@@ -47,27 +48,22 @@ EVERYWHERE = (
 )
 
 
-def first_frame(terminal: Any, words: str) -> list[str]:
-    """The lines of the first picture that has these words; pyte is the judge."""
+def picture(shown: bytes) -> list[str]:
+    """The lines of the terminal after all this; pyte is the judge."""
     screen = pyte.Screen(120, 36)
-    stream = pyte.Stream(screen)
-    for piece in terminal.shown.decode(errors="replace").split("\x1b[?2026l"):
-        stream.feed(PRIVATE.sub("", piece))
-        if any(words in line for line in screen.display):
-            break
+    pyte.Stream(screen).feed(PRIVATE.sub("", shown.decode(errors="replace")))
     return list(screen.display)
 
 
-def looked_around(found: Any, *arguments: str, **environ: str) -> Any:
-    """The app on a terminal, every screen of it opened once; it still goes on."""
-    terminal = found.terminal(*SMALL, "--pace", "5", *arguments, **environ)
-    terminal.says("dev ")
-    for key in EVERYWHERE:
+def look_around(terminal: Any, keys: Sequence[str] = EVERYWHERE) -> None:
+    """Press these keys, each once the one before has been answered, and end it."""
+    for key in keys:
         before = len(terminal.shown)
         terminal.type(key)
         terminal.until(lambda before=before: len(terminal.shown) > before, f"an answer to {key!r}")
-        terminal.read_for(0.15)
-    return terminal
+        terminal.read_for(0.1)
+    terminal.process.send_signal(signal.SIGTERM)
+    assert terminal.ends() == 128 + signal.SIGTERM, terminal.shown[-6000:].decode(errors="replace")
 
 
 # -- sizes ---------------------------------------------------------------------------------------------------
@@ -97,10 +93,9 @@ def test_resized_without_end_while_training(attacks: Any) -> None:
     assert stored.session.steps > 0
 
 
-@pytest.mark.parametrize("size", [(1, 1), (200, 1)])
-def test_begun_in_a_size_of_next_to_nothing(attacks: Any, size: tuple[int, int]) -> None:
+def test_begun_in_one_cell(attacks: Any) -> None:
     found = attacks("resizes")
-    terminal = found.terminal(*SMALL, size=size)
+    terminal = found.terminal(*SMALL, size=(1, 1))
     terminal.until((found.folder / "one.json").exists, "its record")
     terminal.resize(120, 36)
     terminal.says("what happened")
@@ -112,14 +107,14 @@ def test_begun_in_a_size_of_next_to_nothing(attacks: Any, size: tuple[int, int])
 
 
 def test_without_colour_none_is_sent_and_the_curves_are_told_apart(attacks: Any) -> None:
-    found = attacks("without colour")
-    terminal = looked_around(found, NO_COLOR="1")
-    terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.ends() == 128 + signal.SIGTERM
+    terminal = attacks("without colour").terminal(*SMALL, "--pace", "5", NO_COLOR="1")
+    terminal.says("dev 0.")
+    terminal.read_for(0.5)
+    plot = [line[:78] for line in picture(terminal.shown)[1:24]]
+    look_around(terminal)
     codes = {code for codes in SGR.findall(terminal.shown) for code in codes.decode().split(";")}
     assert not {code for code in codes if COLOUR.fullmatch(code)}
     assert "7" in codes  # what is chosen stands out all the same
-    plot = [line[:78] for line in first_frame(terminal, "dev 0.")[1:24]]
     assert any("●" in line for line in plot)  # dev: a point an epoch
     assert any(re.search("[\u2801-\u28ff]{3}", line) for line in plot)  # train: a line
     assert any(re.search(r"train 0\.\d", line) for line in plot)
@@ -128,20 +123,22 @@ def test_without_colour_none_is_sent_and_the_curves_are_told_apart(attacks: Any)
 
 def test_a_no_color_that_is_empty_says_nothing(attacks: Any) -> None:
     """https://no-color.org: when present and not an empty string."""
-    terminal = attacks("no colour").terminal(*SMALL, NO_COLOR="")
+    terminal = attacks("without colour").terminal(*SMALL, NO_COLOR="")
     terminal.says("train")
     assert b"38;5;" in terminal.shown
     terminal.type("q")
     assert terminal.ends() == 0
 
 
-@pytest.mark.parametrize(("arguments", "environ"), [((), {"LANG": "C"}), (("--ascii",), {})])
+@pytest.mark.parametrize(
+    ("arguments", "environ", "keys"), [((), {"LANG": "C"}, EVERYWHERE), (("--ascii",), {}, ("5", "\x10"))]
+)
 def test_where_there_is_only_ascii_only_ascii_is_sent(
-    attacks: Any, arguments: tuple[str, ...], environ: dict[str, str]
+    attacks: Any, arguments: tuple[str, ...], environ: dict[str, str], keys: tuple[str, ...]
 ) -> None:
-    terminal = looked_around(attacks("ascii"), *arguments, **environ)
-    terminal.process.send_signal(signal.SIGTERM)
-    assert terminal.ends() == 128 + signal.SIGTERM
+    terminal = attacks("ascii").terminal(*SMALL, *arguments, **environ)
+    terminal.says("dev 0.")
+    look_around(terminal, keys)
     assert not re.findall(rb".{0,40}[\x80-\xff]+", terminal.shown)
 
 
@@ -236,7 +233,7 @@ def test_ctrl_c_before_the_first_frame_ends_it_without_a_word(attacks: Any, tmp_
         noted.unlink(missing_ok=True)
         terminal = found.terminal(*ENDLESS[:-1], f"run-{number}", PYTHONPATH=path)
         terminal.until(noted.exists, "the program")
-        delay = 0.8 * (number + found.chance.random()) / found.count
+        delay = 1.5 * (number + found.chance.random()) / found.count
         terminal.read_for(delay)
         terminal.process.send_signal(signal.SIGINT)
         code = terminal.ends()
