@@ -18,6 +18,7 @@ from textual.binding import Binding, BindingType
 from textual.driver import Driver as TextualDriver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
 from pandatui.charset import terminal_has_utf8
 from pandatui.data import DataError, Dataset
@@ -91,6 +92,7 @@ class PandaApp(BesideApp):
         self._start = start
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
+        self._leaving = False
 
     def get_driver_class(self) -> type[TextualDriver]:
         found = super().get_driver_class()
@@ -328,12 +330,18 @@ class PandaApp(BesideApp):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
+        self._leaving = True
         failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
         self.end_race()
         if failure is not None:
             code = USAGE if isinstance(failure, DataError) else INTERNAL
         self.exit(return_code=code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """A worker that misses its screen because the app is leaving, as the palette's does, is no mistake."""
+        if not (self._leaving and isinstance(error, WorkerFailed)):
+            super()._handle_exception(error)
 
     async def action_quit(self) -> None:
         self.finish(0)
