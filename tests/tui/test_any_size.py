@@ -56,6 +56,7 @@ SCREENS: dict[str, dict[str, tuple[Way, tuple[str, ...]]]] = {
     },
     "more": {
         "new run": (((("ctrl+n",), "NewRunScreen"),), ()),
+        "a choice": (((("ctrl+n",), "NewRunScreen"), (("tab", "tab", "enter"), "NewRunScreen")), ("escape",)),
         "batch": (((("c",), "QueueBatchScreen"),), ()),
         "race": (((("C",), "RaceScreen"),), ()),
     },
@@ -124,6 +125,8 @@ async def test_every_screen_in_every_size(
             await s.until(over)
         for screen, (way, back) in SCREENS[kind].items():
             for keys, name in way:
+                if name == "RecordScreen":
+                    await s.says("an-older-one")
                 await s.press(*keys[:-1])
                 s.type(keys[-1])
                 await s.until(lambda name=name: type(s.app.screen).__name__ == name, f"for {screen}")
