@@ -339,7 +339,7 @@ class PandaApp(BesideApp):
         self.exit(return_code=code)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A worker that misses its screen because the app is leaving, as the palette's does, is no mistake."""
+        """A worker that misses its screen because the app is leaving, as the palette's may, is no mistake."""
         if not (self._leaving and isinstance(error, WorkerFailed)):
             super()._handle_exception(error)
 

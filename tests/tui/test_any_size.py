@@ -135,7 +135,7 @@ async def test_every_screen_in_every_size(
                 await s.pilot.resize_terminal(columns, rows)
                 size = Size(columns, rows)
                 where = f"for {screen} in {columns}×{rows}, PANDATUI_SEED={SEED}"
-                await s.until(lambda size=size: s.app.screen.size == size and drawn(s) == size, where)
+                await s.until(lambda size=size: s.app.screen.outer_size == size and drawn(s) == size, where)
                 assert s.app.screen is shown
             await s.pilot.resize_terminal(*FULL)
             await s.press(*back)
