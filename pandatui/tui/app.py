@@ -15,6 +15,7 @@ from typing import ClassVar
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.driver import Driver as TextualDriver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
@@ -339,8 +340,8 @@ class PandaApp(BesideApp):
         self.exit(return_code=code)
 
     def _handle_exception(self, error: Exception) -> None:
-        """A worker that misses its screen because the app is leaving, as the palette's may, is no mistake."""
-        if not (self._leaving and isinstance(error, WorkerFailed)):
+        """While the app is leaving, a screen that has just been opened may miss its parts: no mistake."""
+        if not (self._leaving and isinstance(error, NoMatches | WorkerFailed)):
             super()._handle_exception(error)
 
     async def action_quit(self) -> None:
