@@ -9,6 +9,7 @@ from typing import Any
 import click
 
 from pandatui import __version__
+from pandatui.charset import spell_out, terminal_has_utf8
 from pandatui.cli_batch import batch
 from pandatui.cli_doctor import completion, doctor
 from pandatui.cli_options import need_terminal, options_of, run_options
@@ -210,6 +211,9 @@ def main() -> None:
         sys.stdout.reconfigure(
             errors="backslashreplace"
         )  # as stderr: no terminal is too old for a class name
+    if not terminal_has_utf8():
+        for stream in (sys.stdout, sys.stderr):
+            spell_out(stream)
     try:
         cli.main(prog_name="pandatui", standalone_mode=False)
     except click.exceptions.Exit as done:

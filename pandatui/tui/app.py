@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import os
 import signal
 import sys
 import time
@@ -14,10 +15,13 @@ from typing import ClassVar
 from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
+from textual.css.query import NoMatches
 from textual.driver import Driver as TextualDriver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
+from textual.worker import WorkerFailed
 
+from pandatui.charset import terminal_has_utf8
 from pandatui.data import DataError, Dataset
 from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session, SessionError
@@ -36,7 +40,6 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.words import sentence
 from pandatui.tui.beside import Habits
 from pandatui.tui.beside_app import BesideApp
-from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing
@@ -90,10 +93,17 @@ class PandaApp(BesideApp):
         self._start = start
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
+        self._leaving = False
 
     def get_driver_class(self) -> type[TextualDriver]:
         found = super().get_driver_class()
         return TerminalDriver if found is LinuxDriver else found
+
+    def on_load(self) -> None:
+        """Before the terminal is taken over, so that no signal leaves it so."""
+        loop = asyncio.get_running_loop()
+        for number in _SIGNALS:
+            loop.add_signal_handler(number, partial(self.finish, 128 + number))
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -107,9 +117,6 @@ class PandaApp(BesideApp):
             )
         self.theme_changed_signal.subscribe(self, lambda theme: self._remember(theme.name))
         self.set_keymap(self._start.keys)
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, partial(self.finish, 128 + number))
         if self._start.session_file is not None:
             record = RecordScreen(self._start.session_file, ascii_only=self.ascii_only)
             self.push_screen(record)
@@ -324,12 +331,18 @@ class PandaApp(BesideApp):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
+        self._leaving = True
         failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
         self.end_race()
         if failure is not None:
             code = USAGE if isinstance(failure, DataError) else INTERNAL
         self.exit(return_code=code)
+
+    def _handle_exception(self, error: Exception) -> None:
+        """While the app is leaving, a screen that has just been opened may miss its parts: no mistake."""
+        if not (self._leaving and isinstance(error, NoMatches | WorkerFailed)):
+            super()._handle_exception(error)
 
     async def action_quit(self) -> None:
         self.finish(0)
@@ -390,6 +403,13 @@ def _words(error: Exception) -> str:
 
 def run_app(start: Start) -> int:
     """Run the app to its end; whatever ends it, the session is saved. Returns the exit status."""
+    if os.environ.get("NO_COLOR") == "":
+        del os.environ[
+            "NO_COLOR"
+        ]  # https://no-color.org: an empty one says nothing; Textual takes it for a yes
+    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
+        # until the app hears it, there is nothing to save; asyncio would show where it was cut
+        signal.signal(signal.SIGINT, signal.SIG_DFL)
     app = PandaApp(start)
     try:
         app.run()

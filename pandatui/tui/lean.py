@@ -5,8 +5,10 @@ over an ssh connection.
 """
 
 import re
+from collections.abc import Callable
 
 _TOKEN = re.compile(r"\x1b\[([0-9;:]*)m|(\x1b\[[0-9;?]*[@-~]|[\r\n]+)|(\x1b?[^\x1b\r\n]+|\x1b)")
+_STYLES = re.compile(r"\x1b\[[0-9;:]*m")
 _LONG = {"38": "foreground", "48": "background"}  # their colour follows: 5;N or 2;R;G;B
 _SHORT = re.compile(r"(3[0-79]|9[0-7])|(4[0-79]|10[0-7])|([1-9])")
 _RESET = "\x1b[m"
@@ -15,25 +17,29 @@ _UNSET = {"foreground": "39", "background": "49"}
 Style = dict[str, str]  # what is set, by kind: the two colours, and each flag by its code
 
 
-def lean(text: str) -> str:
-    """The same picture from a terminal whose style is the default; left as it is where it does not end so."""
+def lean(text: str, restyled: Callable[[Style], Style] | None = None) -> str:
+    """The same picture from a terminal whose style is the default; left as it is where it does not end so.
+
+    With `restyled` every style is sent as that says, and none where the text would be left as it is.
+    """
     out: list[str] = []
     sent: Style = {}
     wanted: Style = {}
     for style, move, other in _TOKEN.findall(text):
         if other:
-            if wanted != sent:
-                out.append(_change(sent, wanted))
-                sent = wanted
+            style_now = wanted if restyled is None else restyled(wanted)
+            if style_now != sent:
+                out.append(_change(sent, style_now))
+                sent = style_now
             out.append(other)
         elif move:
             out.append(move)
         elif (found := _after(wanted, style)) is None:
-            return text
+            return text if restyled is None else _STYLES.sub("", text)
         else:
             wanted = found
     if wanted:
-        return text
+        return text if restyled is None else _STYLES.sub("", text)
     if sent:
         out.append(_RESET)
     return "".join(out)

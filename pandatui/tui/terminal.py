@@ -1,6 +1,6 @@
 """The terminal may go before the program does: then what would be shown is dropped, and the program ends.
 
-It may also be far away: what is sent is made short.
+It may also be far away, without colour or without UTF-8: what is sent is made short, and fit for it.
 
 Textual's own driver waits without end for its writer, which an error has ended; takes over the terminal a
 second time when it is told to go on without having been suspended, as the kernel does at a hang-up; and shows
@@ -10,11 +10,15 @@ as a mistake of the program that nothing can be read.
 import contextlib
 import os
 import signal
+from collections.abc import Callable
 from typing import IO, Any, cast
 
+from textual.color import Color
 from textual.drivers.linux_driver import LinuxDriver
 
-from pandatui.tui.lean import lean
+from pandatui.charset import cell_by_cell
+from pandatui.tui.colourless import colourless
+from pandatui.tui.lean import Style, lean
 
 
 class _Outlived:
@@ -45,7 +49,17 @@ class TerminalDriver(LinuxDriver):
     def write(self, data: str) -> None:
         """Drop it where the writer has ended: its queue is never emptied again."""
         if self._writer_thread is not None and self._writer_thread.is_alive():
-            super().write(lean(data))
+            super().write(lean(self._in_ascii(data), self._restyled()))
+
+    def _in_ascii(self, data: str) -> str:
+        """What frames and Textual's own widgets draw, where the terminal has only ASCII."""
+        return cell_by_cell(data) if getattr(self._app, "ascii_only", False) else data
+
+    def _restyled(self) -> Callable[[Style], Style] | None:
+        if not self._app.no_color:
+            return None
+        theme = self._app.theme_variables
+        return colourless(*(Color.parse(theme[name]).brightness for name in ("background", "foreground")))
 
     def run_input_thread(self) -> None:
         """Read keys; when the terminal has gone, say so to the app as the kernel would."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import itertools
 import threading
 from collections.abc import Callable
@@ -34,6 +35,28 @@ async def test_the_palette_has_every_key_of_the_screen_once(stage: Opened) -> No
         await s.says("Search for commands")
         await s.press(*"raise")
         await s.until(lambda: "Raise the learning rate" in s.screen())
+
+
+@pytest.mark.parametrize("turns", [0, 3, 30])
+async def test_leaving_while_the_palette_gathers_is_no_error(stage: Opened, turns: int) -> None:
+    async with stage() as s:
+        s.type("ctrl+p")
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        s.app.finish(143)
+        await s.until(lambda: not s.app.is_running)
+        assert s.app.return_code == 143
+
+
+@pytest.mark.parametrize("turns", [0, 1, 2, 4])
+async def test_leaving_while_a_screen_opens_is_no_error(stage: Opened, turns: int) -> None:
+    async with stage() as s:
+        s.app.action_sessions()
+        for _ in range(turns):
+            await asyncio.sleep(0)
+        s.app.finish(143)
+        await s.until(lambda: not s.app.is_running)
+        assert s.app.return_code == 143
 
 
 async def test_no_screen_binds_the_keys_of_tmux_and_screen(stage: Opened) -> None:

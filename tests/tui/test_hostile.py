@@ -11,12 +11,12 @@ from typing import Any
 import pytest
 from rich.cells import cell_len
 
+from pandatui.charset import terminal_has_utf8, to_ascii
 from pandatui.data import Dataset
 from pandatui.sessions.recorder import Identity, record
 from pandatui.sessions.schema import encode
 from pandatui.training import Run
 from pandatui.training.events import Note
-from pandatui.tui.charset import terminal_has_utf8, to_ascii
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.watch import WatchScreen
 

@@ -13,10 +13,10 @@ from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input
 from textual.worker import get_current_worker
 
+from pandatui.charset import to_ascii
 from pandatui.sessions import Session, Store
 from pandatui.sessions.store import Stored
 from pandatui.training.words import plural
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.comparing import SIGNS
 from pandatui.tui.foot import keys_line
 from pandatui.tui.listing import COLUMNS, row_of, widths_of, words_of

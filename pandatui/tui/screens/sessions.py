@@ -15,6 +15,7 @@ from textual.screen import Screen
 from textual.widgets import DataTable, Input
 from textual.worker import get_current_worker
 
+from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.search.shelf import StoredStudy, studies
 from pandatui.search.shelf import delete as delete_study
@@ -24,7 +25,6 @@ from pandatui.sessions.lock import Held
 from pandatui.sessions.store import NameRefused, Stored
 from pandatui.training.run import MAX_NOTE
 from pandatui.training.words import plural
-from pandatui.tui.charset import to_ascii
 from pandatui.tui.listing import (
     COLUMNS,
     foot,

@@ -8,7 +8,7 @@ from textual.content import Content
 from textual.geometry import Region
 from textual.widget import Widget
 
-from pandatui.tui.charset import to_ascii
+from pandatui.charset import to_ascii
 
 
 class Lines(Widget):

@@ -69,6 +69,13 @@ class Attacks:
         self._opened.append(Terminal([PROGRAM, *arguments], self.environ(**environ), size))
         return self._opened[-1]
 
+    def shell(self, script: str, *arguments: str) -> Terminal:
+        """A line for the shell on a terminal of its own, where `$0` is `pandatui`."""
+        self._opened.append(
+            Terminal(["/bin/sh", "-c", script, PROGRAM, *arguments], self.environ(), (120, 36))
+        )
+        return self._opened[-1]
+
     def answer(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """`pandatui ARGUMENTS` without a terminal."""
         return subprocess.run(
