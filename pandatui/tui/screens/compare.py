@@ -10,7 +10,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.content import Content
 
-from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.sessions import Session, Store
 from pandatui.training.words import plural

@@ -13,7 +13,6 @@ from textual.content import Content
 from textual.message import Message
 from textual.widgets import HelpPanel
 
-from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.search.race import NextRound, SetBox, StopRound, StopTrial
 from pandatui.search.space import Space

@@ -11,7 +11,6 @@ from textual.containers import Horizontal
 from textual.content import Content
 from textual.widgets import HelpPanel
 
-from pandatui.charset import to_ascii
 from pandatui.plain import plain
 from pandatui.training.events import JUMPS, EpochDone, Fact, Failed, Recorded
 from pandatui.training.snapshot import Snapshot, View

@@ -2,7 +2,7 @@
 
 from textual.widget import Widget
 
-from pandatui.tui.charset import to_ascii
+from pandatui.charset import to_ascii
 
 
 def entitle(widget: Widget, title: str, subtitle: str = "", *, ascii_only: bool = False) -> None:
