@@ -66,13 +66,16 @@ class Attacks:
 
     def terminal(self, *arguments: str, size: tuple[int, int] = (120, 36), **environ: str) -> Terminal:
         """`pandatui ARGUMENTS` on a terminal of its own."""
-        self._opened.append(Terminal([PROGRAM, *arguments], self.environ(**environ), size))
+        self._opened.append(Terminal(self.command(*arguments), self.environ(**environ), size))
         return self._opened[-1]
+
+    def command(self, *arguments: str) -> list[str]:
+        return [PROGRAM, *arguments]
 
     def answer(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """`pandatui ARGUMENTS` without a terminal."""
         return subprocess.run(
-            [PROGRAM, *arguments],
+            self.command(*arguments),
             env=self.environ(**environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -83,7 +86,7 @@ class Attacks:
     def running(self, *arguments: str) -> subprocess.Popen[str]:
         """The same, begun and not waited for."""
         return subprocess.Popen(
-            [PROGRAM, *arguments],
+            self.command(*arguments),
             env=self.environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
