@@ -1,4 +1,4 @@
-"""What a stranger may put into config.toml or a spec: the installed program says one line, soon, in little memory."""
+"""Strangers' config.toml and specs: the installed program refuses in one line, soon, in little memory."""
 
 from __future__ import annotations
 
@@ -34,7 +34,11 @@ def told(attacks: Any, tmp_path: Path) -> Callable[..., str]:
         said = tmp_path / "said"
         with said.open("wb") as file:
             process = subprocess.Popen(
-                found.command(*arguments), env=found.environ(), stdin=subprocess.DEVNULL, stdout=file, stderr=file
+                found.command(*arguments),
+                env=found.environ(),
+                stdin=subprocess.DEVNULL,
+                stdout=file,
+                stderr=file,
             )
             _, status, usage = os.wait4(process.pid, 0)
         process.returncode = os.waitstatus_to_exitcode(status)
