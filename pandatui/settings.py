@@ -62,7 +62,7 @@ def load_settings() -> Settings:
     for name, value in found.items():
         if name not in _KINDS or not isinstance(value, _KINDS[name]):
             expected = ", ".join(_KINDS)
-            raise SettingsError(f"{path}: {name!r}: expected one of {expected}, each of its own type")
+            raise SettingsError(f"{path}: {name!r:.80}: expected one of {expected}, each of its own type")
     keys = found.get("keys", {})
     if not all(isinstance(key, str) for key in keys.values()):
         raise SettingsError(f"{path}: 'keys': expected binding ids with the keys to press, as strings")

@@ -51,6 +51,7 @@ def test_what_it_may_hold(write):
         "theme = " + "[" * 100_000,
         "theme = " + "{a=" * 100_000,
         "a." * 20_000 + "a = 1",
+        "s" * 5_000 + " = 1",
         "#" * (MAX_BYTES + 1),
     ],
     ids=lambda text: text[:30] if isinstance(text, str) else "bytes",

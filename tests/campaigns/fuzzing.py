@@ -38,6 +38,10 @@ OURS = (SessionError, DataError, SpecError, ConfigError, CheckpointError, Settin
 LONGEST_LINE = 1_000  # characters of an error
 WORTH_A_SECOND_LOOK = 0.5  # seconds: being watched takes many times as long
 HOME = os.path.dirname(pandatui.__file__) + os.sep
+# what reads files and makes sense of them; drawing a curve is the same lines whatever is in it
+WATCHED = tuple(
+    HOME + part for part in ("data", "sessions", "search", "training", "settings", "toml", "report")
+)
 
 
 class Attack:
@@ -96,7 +100,7 @@ class Attack:
     def guided(self, kind: str, count: int, seconds: float, seed: str) -> None:
         """The mutations of one kind."""
         seeds, chance = self.kinds.kinds[kind].seeds, random.Random(f"{seed}/{kind}")
-        guide = Guide(seeds, HOME, chance)
+        guide = Guide(seeds, WATCHED, chance)
         watcher = guide if seconds else None
         for each in seeds:
             self.one(kind, each, f"{kind} to start from", watcher)

@@ -57,7 +57,7 @@ class Mutator:
 
     def changed(self, raw: bytes, other: bytes) -> bytes:
         """The file with one to four changes; `other` is one whose pieces may be used."""
-        for _ in range(self.chance.randint(1, 4)):
+        for _ in range(self.chance.choice((1, 1, 1, 2, 4))):
             inside = self._inside(raw) if self.chance.random() < 0.75 else None
             raw = self._anywhere(raw, other) if inside is None else inside
         return raw
@@ -196,20 +196,22 @@ class Mutator:
 
 
 class Guide:
-    """What was reached in files whose names begin with `folder`, and the inputs that got there."""
+    """What was reached in files whose names begin with one of `ours`, and the inputs that got there."""
 
-    def __init__(self, seeds: list[bytes], folder: str, chance: random.Random) -> None:
+    def __init__(self, seeds: list[bytes], ours: tuple[str, ...], chance: random.Random) -> None:
         self.chance = chance
         self.kept = list(seeds)
+        self.opened = list(seeds)  # of these, what was not refused: most that is worth reaching lies behind
         self.reached: set[int | str] = set()
-        self._folder = folder
+        self._ours = ours
         self._now: set[int | str] = set()
         self._numbers: dict[CodeType | int, int] = {}
         self._mutator = Mutator(seeds, chance)
 
     def next(self) -> bytes:
-        """An input that was kept, half the time one of the last ones, changed."""
-        kept = self.kept[-20:] if self.chance.random() < 0.5 else self.kept
+        """An input that was kept, half the time one that was opened, changed."""
+        kept = self.opened if self.chance.random() < 0.5 else self.kept
+        kept = kept[-20:] if self.chance.random() < 0.5 else kept
         return self._mutator.changed(self.chance.choice(kept), self.chance.choice(self.kept))
 
     def learn(self, raw: bytes, refusal: str) -> None:
@@ -217,6 +219,8 @@ class Guide:
         self._now.add(_OWN.sub("", refusal)[:120])
         if not self._now <= self.reached and len(raw) < MOST_KEPT:
             self.kept.append(raw)
+            if not refusal:
+                self.opened.append(raw)
         self.reached |= self._now
 
     @contextmanager
@@ -234,7 +238,7 @@ class Guide:
         code = frame.f_code
         number = self._numbers.get(id(code))
         if number is None:
-            ours = code.co_filename.startswith(self._folder)
+            ours = code.co_filename.startswith(self._ours)
             # the code is kept, so that its id is not given to another
             number = self._numbers[code] = self._numbers[id(code)] = len(self._numbers) + 1 if ours else 0
         if not number:
