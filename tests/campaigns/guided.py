@@ -28,18 +28,28 @@ _WORD = re.compile(rb'"[^"\n]{1,40}"|\w{1,40}|[-+]?[0-9][-+0-9.e]{0,20}|[^\w\s]'
 _OWN = re.compile(r"'.*|\"[^\"]*\"|\d+")  # of an error what the input itself has put there
 
 # What a mutation puts in: depth, length, limits of numbers, paths, what a terminal would act on.
+LONG = [
+    b"[" * 100_000,
+    b'{"a":' * 100_000,
+    b"(" * 5_000,
+    b"9" * 1_000_000,
+    b"0." + b"9" * 100_000,
+    b"a.b." * 5_000,
+    b" " * 70_000,
+    b"," * 9_999,
+]
 TOKENS = [
-    *(b"[" * 100_000, b'{"a":' * 100_000, b"(" * 5_000, b"9" * 1_000_000, b"0." + b"9" * 100_000, b"a.b." * 5_000),
     *(b"1e999", b"-1", b"NaN", b"Infinity", b"-0.0", b"1e-400", b"18446744073709551616", b"null", b"true", b"{}"),
     *(b"\0", b"\xff", b"\xef\xbb\xbf", b"\x1b]0;x\x07", "\u202e".encode(), b"\r", b'"', b"'", b"\\ud800", b"\\"),
     *(b"../../../../etc/passwd", b"/dev/zero", b"__class__", b"\x93NUMPY", b"PK\x03\x04", b"\x7f" * 64),
-    *(struct.pack(">I", 2**31 - 1), struct.pack("<Q", 2**63), b"|O", b"(99999999999,)", b" " * 70_000, b"," * 9_999),
+    *(struct.pack(">I", 2**31 - 1), struct.pack("<Q", 2**63), b"|O", b"(99999999999,)"),
 ]  # fmt: skip
 VALUES: list[Any] = [
     *(None, True, False, 0, 1, -1, 2, 3, 255, 65_536, 2**31, 2**53, 2**63 - 1, 2**63, 2**64, 10**40),
     *(0.5, -0.5, 1e-9, 1e-300, 5e-324, 1e300, -1e300, 1e308, "NaN", "Infinity", "-Infinity", "1", "", " "),
     *("\x1b]0;x\x07", "\u202e", "漢字" * 20, "x" * 5_000, "../../x", "/etc/passwd", [], {}, [[]], [None], {"": {}}),
 ]  # fmt: skip
+_SIGNS = b"!\"#$%&'()*+,-./:;<=>?@[\\]^_`{|}~ \t\n\r0123456789aAeExX"
 _HEADS = [
     *(b"'|O'", b"'<f8'", b"'>f4'", b"'|V9'", b"'<U9'", b"'<M8[s]'", b"'<c8'", b"'|b1'", b"'<i8'", b"[('a','<f4')]"),
     *(b"()", b"(0,)", b"(1,)", b"(60,)", b"(60, 2)", b"(2, 60)", b"(60, 2, 1)", b"(-1,)", b"(2**40,)", b"(True,)"),
@@ -79,7 +89,7 @@ class Mutator:
         chance = self.chance
         place = chance.randrange(len(raw) + 1)
         end = min(len(raw), place + chance.choice((1, 2, 8, 64, 1024)))
-        match chance.randrange(8):
+        match chance.randrange(10):
             case 0 if place < len(raw):
                 return raw[:place] + bytes([raw[place] ^ 1 << chance.randrange(8)]) + raw[place + 1 :]
             case 1:
@@ -95,9 +105,12 @@ class Mutator:
                 start, stop = chance.choice(found).span()
                 return raw[:start] + chance.choice(self.words) + raw[stop:]
             case 6:
-                return raw[:place] + bytes([chance.randrange(256)]) + raw[end:]
+                return raw[:place] + bytes([chance.randrange(256)]) + raw[place + chance.randrange(2) :]
+            case 7 | 8:
+                return raw[:place] + bytes([chance.choice(_SIGNS)]) + raw[place + chance.randrange(2) :]
             case _:
-                return raw[:place] + chance.choice(TOKENS) + raw[chance.choice((place, end)) :]
+                token = chance.choice(TOKENS if chance.random() < 0.95 else LONG)
+                return raw[:place] + token + raw[chance.choice((place, end)) :]
 
     # -- JSON ------------------------------------------------------------------------------------------------
 
