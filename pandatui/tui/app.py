@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver as TextualDriver
@@ -19,7 +19,7 @@ from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
 
 from pandatui.data import DataError, Dataset
-from pandatui.plain import plain
+from pandatui.plain import harmless, plain
 from pandatui.sessions import Recorder, Session, SessionError
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import folder_of
@@ -49,6 +49,7 @@ from pandatui.tui.terminal import TerminalDriver
 from pandatui.tui.themes import DEFAULT_MUTED, DEFAULT_THEME, THEMES
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+MOST_PASTED = 10_000  # characters
 SECOND_PRESS = 2.0  # seconds within which a second ctrl+c quits
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
@@ -94,6 +95,12 @@ class PandaApp(BesideApp):
     def get_driver_class(self) -> type[TextualDriver]:
         found = super().get_driver_class()
         return TerminalDriver if found is LinuxDriver else found
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is pasted is seen as it stands: a line editor would send its escapes to the terminal."""
+        if isinstance(event, events.Paste):
+            event.text = harmless("".join(event.text[:MOST_PASTED].splitlines()[:1]))
+        await super().on_event(event)
 
     def on_mount(self) -> None:
         for theme in THEMES:

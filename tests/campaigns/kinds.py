@@ -20,7 +20,9 @@ import numpy as np
 
 from pandatui.data import inspect, load
 from pandatui.report_curve import drawn, svg
-from pandatui.report_sessions import exported, summary
+from pandatui.report_sessions import exported, listed, summary
+from pandatui.report_sessions import table as sessions_table
+from pandatui.report_studies import listed as study_listed
 from pandatui.report_studies import shown
 from pandatui.report_studies import summary as study_summary
 from pandatui.search import shelf
@@ -274,7 +276,8 @@ class Kinds:
         stored = look(path)
         session = stored.session
         assert session is not None
-        json.dumps(exported(path, session, not stored.edited))
+        json.dumps([listed(stored), exported(path, session, not stored.edited)])
+        sessions_table([stored])
         summary(session, not stored.edited, status=stored.status, warning=stored.warning)
         for show in (svg, drawn, as_csv, as_schedule):
             show(session)
@@ -289,7 +292,7 @@ class Kinds:
 
     def open_study(self, path: Path) -> None:
         stored = shelf.look(path)
-        json.dumps(shown(stored))
+        json.dumps([study_listed(stored), shown(stored)])
         study_summary(stored)
         row_of_study(stored), words_of_study(stored), study_preview(stored)
         assert stored.study is not None

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
@@ -87,14 +88,23 @@ def test_in_arguments(outside: Outside, strangers: Any, harmless: Harmless) -> N
 
 
 def test_in_a_table_and_in_what_is_predicted(outside: Outside, strangers: Any, harmless: Harmless) -> None:
-    for number, evil in enumerate(strangers.strings[:: max(1, STRINGS // 12)]):
-        cell = '"' + evil.replace('"', '""').replace("\n", " ").replace("\r", " ").replace("\0", "") + 'k"'
-        rows = "".join(f"{i},{i * 7 % 11},{cell if i % 2 else 'other'}\n" for i in range(20))
-        Path("t.csv").write_text(f"a,{cell},kind\n{rows}", encoding="utf-8")
+    """Five strings to a table, for its columns and for its classes."""
+    for number, start in enumerate(range(0, len(strangers.strings), 5)):
+        evil = strangers.strings[start : start + 5]
+        cells = [
+            '"' + re.sub("[\n\r]", " ", each).replace("\0", "").replace('"', '""') + f'k{i}"'
+            for i, each in enumerate(evil)
+        ]
+        rows = "".join(
+            ",".join(str((i + 1) * (j + 3) % 11) for j in range(len(cells))) + f",{cells[i % len(cells)]}\n"
+            for i in range(20 * len(cells))
+        )
+        Path("t.csv").write_text(f"{','.join(cells)},kind\n{rows}", encoding="utf-8")
         harmless(outside("data", "t.csv"), evil)
         name = f"s{number}"
         common = ("--epochs", "1", "--hidden", "2", "--sessions", "kept", "--name", name)
-        harmless(outside("train", "--data", "t.csv", *common), evil)
+        harmless(found := outside("train", "--data", "t.csv", *common), evil)
+        assert found[0] == 0, found
         harmless(outside("predict", name, "t.csv", "--sessions", "kept"), evil)
 
 
