@@ -6,7 +6,10 @@ What they have trained together is what one alone would have.
 from __future__ import annotations
 
 import json
+import os
+import select
 import subprocess
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -25,10 +28,38 @@ RUN = ("--data", "digits", "--hidden", "32")
 
 
 def both(found: Any, first: Sequence[str], second: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Start two at once; status, stdout and stderr of each."""
-    with found.running(*first) as one, found.running(*second) as other:
+    """Start two at one instant; status, stdout and stderr of each."""
+    gate = Gate(found.folder)
+    with found.running(*first, ready=gate.path) as one, found.running(*second, ready=gate.path) as other:
+        gate.open_for(one.pid, other.pid)
         said = [each.communicate(timeout=LONG) for each in (one, other)]
     return [(each.returncode, *words) for each, words in zip((one, other), said, strict=True)]
+
+
+class Gate:
+    """A pipe at which programs wait, all loaded; opening it starts them together."""
+
+    def __init__(self, folder: Path) -> None:
+        folder.mkdir(exist_ok=True)
+        self.path = folder / "gate"
+        self.path.unlink(missing_ok=True)
+        os.mkfifo(self.path)
+
+    def open_for(self, *pids: int) -> None:
+        end = time.monotonic() + LONG
+        while not all(self._waits(pid) for pid in pids):
+            assert time.monotonic() < end, "waited in vain for them to wait"
+            select.select([], [], [], 0.001)
+        os.close(os.open(self.path, os.O_WRONLY))
+        self.path.unlink()
+
+    def _waits(self, pid: int) -> bool:
+        """Whether it stands at the pipe: in the kernel, and not for the disk."""
+        try:
+            where = Path(f"/proc/{pid}/wchan").read_text()
+        except OSError:
+            return True  # it has gone, which will be seen
+        return "fifo" in where or "pipe" in where
 
 
 def told_apart(found: Any, ends: list[tuple[int, str, str]]) -> None:
