@@ -38,7 +38,8 @@ _OWN = (
 _HELD = (
     "import sys, runpy; sys.argv = sys.argv[1:]; ready = sys.argv.pop(0); "
     "import numpy, click, pandatui.cli, pandatui.tui.app, pandatui.sessions.resume, pandatui.search.keeper; "
-    "open(ready).close(); runpy.run_path(sys.argv[0], run_name='__main__')"
+    "open(ready + '.waits', 'w').write('1'); open(ready).close(); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
 )
 
 _seen: dict[str, Counter[str]] = {}
@@ -207,7 +208,7 @@ class Terminal:
 
 
 def held(command: list[str], ready: Path | None) -> list[str]:
-    """The command as it is, or one that loads all and then waits until the pipe `ready` is opened to write."""
+    """The command as it is, or one that loads all, says so and waits until the pipe `ready` is opened."""
     return command if ready is None else [sys.executable, "-c", _HELD, str(ready), *command]
 
 
