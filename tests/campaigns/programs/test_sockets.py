@@ -1,4 +1,4 @@
-"""Nothing listens: the sockets of every process of the app, of `train`, `batch` and the rest, while they work.
+"""Nothing listens: the sockets of every process of the app and of the commands, while they work.
 
 With `--scheduler` there are connections to the address given, and no others.
 """
@@ -8,9 +8,9 @@ from __future__ import annotations
 import contextlib
 import importlib.util
 import os
+import select
 import subprocess
 import sys
-import threading
 import time
 from contextlib import ExitStack
 from pathlib import Path
@@ -121,27 +121,19 @@ def test_with_a_scheduler_only_that_is_spoken_to(attacks: Any, tmp_path: Path) -
 
         def dask(command: str, words: str, *options: str) -> str:
             """`dask scheduler` or `dask worker`, begun; the line in which it says these words."""
-            process = stack.enter_context(
-                subprocess.Popen(
-                    [
-                        sys.executable,
-                        "-m",
-                        f"distributed.cli.dask_{command}",
-                        "--host",
-                        "127.0.0.1",
-                        "--no-dashboard",
-                        *options,
-                    ],
-                    stdout=subprocess.DEVNULL,
-                    stderr=subprocess.PIPE,
-                    text=True,
-                    cwd=tmp_path,
+            log = tmp_path / f"{command}.log"
+            arguments = [f"distributed.cli.dask_{command}", "--host", "127.0.0.1", "--no-dashboard", *options]
+            with log.open("w") as file:
+                process = subprocess.Popen(
+                    [sys.executable, "-m", *arguments], stdout=file, stderr=file, cwd=tmp_path
                 )
-            )
+            stack.enter_context(process)
             stack.callback(process.terminate)
-            line = next(line for line in process.stderr or () if words in line)
-            threading.Thread(target=lambda: [*(process.stderr or ())], daemon=True).start()
-            return line
+            end = time.monotonic() + 60
+            while not (lines := [line for line in log.read_text().splitlines() if words in line]):
+                assert time.monotonic() < end, log.read_text()
+                select.select([], [], [], 0.02)
+            return lines[0]
 
         address = dask("scheduler", "Scheduler at:", "--port", "0").split()[-1]
         dask("worker", "Registered to:", address, "--nworkers", "1", "--nthreads", "1")
