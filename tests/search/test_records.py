@@ -338,7 +338,7 @@ def some_study(folder, raw, **changes):
 @pytest.mark.parametrize("spec", [{"trials": "x"}, {"trials": 4, "run": 5}, {"rounds": "\x1b[31m"}])
 def test_a_study_whose_spec_is_none_is_refused_in_one_line(raw, spec, tmp_path):
     """The list's preview took what a study asks for as it stood there, a stranger's text too."""
-    with pytest.raises(SessionError, match="not a study as expected: [^\n]+$"):
+    with pytest.raises(SessionError, match=r"not a study as expected: [^\n]+$"):
         look(some_study(tmp_path, raw, spec=spec))
 
 
