@@ -25,7 +25,7 @@ from pandatui.search.spec_files import load as load_spec
 from pandatui.sessions import SessionError, Store
 from pandatui.sessions.store import NameRefused
 
-FUZZ = int(os.environ.get("PANDATUI_FUZZ", "40"))
+FUZZ = int(os.environ.get("PANDATUI_FUZZ", "25"))
 SECONDS = float(os.environ.get("PANDATUI_FUZZ_SECONDS", "0"))
 SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
 MOST_MB = 500

@@ -20,7 +20,7 @@ from pandatui.sessions.schema import integrity_of
 pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
 
 BATCH = 100  # strings in one folder
-FEW = 24
+FEW = 12  # in the short form
 PATIENCE = 3.0  # seconds for a key to be answered
 # What Textual sends of its own: colours, places and modes, and the shape of the pointer.
 CONTROL = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\]22;[a-z]*\x07")

@@ -108,7 +108,7 @@ def test_no_sockets_of_commands_that_only_look(attacks: Any) -> None:
         while terminal.process.poll() is None:
             assert sockets(terminal.family()) == [], arguments
             found.seen["looks"] += 1
-            terminal.read(0.01)
+            terminal.read(0.05)
             if b"xor" in terminal.shown and arguments == commands[-1]:
                 terminal.type("q")
         assert terminal.ends() == 0
