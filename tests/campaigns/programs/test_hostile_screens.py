@@ -173,7 +173,8 @@ def test_a_file_that_is_trained_and_a_batch_of_it_that_is_queued(
         for each in strings:
             shown.press(f"\x1b[200~{each}\x1b[201~")
         shown.press(ESCAPE)
-        shown.press(" ", "paused")  # so the dialog has gone: it would have taken the key
+        # so the dialog has gone: it would have taken the key
+        shown.until(" ", lambda t=shown.terminal: b"paused" in t.shown)
         shown.press("c", "Queue a batch")
         shown.press("\t")
         shown.press(ENTER, "C shows it")
