@@ -16,7 +16,7 @@ from pandatui.search.retest import Standing
 from pandatui.search.sampling import distinct, grid
 from pandatui.search.shelf import StoredStudy
 from pandatui.search.space import Space
-from pandatui.search.spec import RUN_OPTIONS
+from pandatui.search.spec import RUN_OPTIONS, Spec
 from pandatui.search.study import Study, Trial
 from pandatui.sessions.schema import from_number, to_number
 from pandatui.training.config import RunConfig
@@ -303,12 +303,13 @@ def listed(stored: StoredStudy) -> dict[str, Any]:
         return {"name": stored.name, "study": str(stored.path), "problem": stored.problem}
     ended = [trial for trial in found.trials if trial.status != "waiting"]
     ranked = sorted(
-        (-trial.epochs, from_number(trial.dev_cost), trial.number)
-        for trial in ended
-        if trial.status not in ("diverged", "failed") and math.isfinite(from_number(trial.dev_cost))
+        (-trial.epochs, from_number(trial.dev_cost), place)
+        for place, trial in enumerate(found.trials)
+        if trial.status not in ("waiting", "diverged", "failed")
+        and math.isfinite(from_number(trial.dev_cost))
     )
-    best = found.trials[ranked[0][2] - 1] if ranked else None
-    rounds, trials = _asked(found.spec)
+    best = found.trials[ranked[0][2]] if ranked else None
+    spec = Spec.from_plain(found.spec)  # which was checked when it was read
     return {
         "name": stored.name,
         "study": str(stored.path),
@@ -318,16 +319,10 @@ def listed(stored: StoredStudy) -> dict[str, Any]:
         "status": stored.status or found.status,
         "edited": stored.edited,
         "rounds": len(found.rounds),
-        "rounds_in_all": max(rounds, len(found.rounds)),
+        "rounds_in_all": max(spec.rounds, len(found.rounds)),
         "trials": len(ended),
-        "trials_in_all": max(trials if len(found.rounds) < rounds else 0, len(found.trials)),
+        "trials_in_all": max(spec.trials if len(found.rounds) < spec.rounds else 0, len(found.trials)),
         "best_trial": None if best is None else best.number,
         "best_dev_cost": None if best is None else best.dev_cost,
         "best_dev_accuracy": None if best is None else best.dev_accuracy,
     }
-
-
-def _asked(spec: dict[str, Any]) -> tuple[int, int]:
-    """Rounds and trials of a spec on record, which nobody has checked."""
-    rounds, trials = (spec.get(name) for name in ("rounds", "trials"))
-    return (rounds if isinstance(rounds, int) else 0), (trials if isinstance(trials, int) else 0)

@@ -5,12 +5,12 @@ Flags beat the environment, that beats the file, and that the defaults.
 
 import json
 import re
-import tomllib
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
 
 import platformdirs
+
+from pandatui.toml import MAX_BYTES, TomlError, read_toml
 
 _KINDS: dict[str, type] = {
     "theme": str,
@@ -49,15 +49,20 @@ def load_settings() -> Settings:
     """The file's settings, or the defaults where there is none. Raises SettingsError."""
     path = settings_file()
     try:
-        found: dict[str, Any] = tomllib.loads(path.read_text(encoding="utf-8"))
+        if path.exists() and not path.is_file():  # a pipe would hold us for ever
+            raise SettingsError(f"{path}: expected a regular file")
+        with path.open("rb") as file:
+            found = read_toml(file.read(MAX_BYTES + 1), "config.toml")
     except (FileNotFoundError, NotADirectoryError, PermissionError):
         return Settings()
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError, OSError, RecursionError) as error:
+    except OSError as error:
+        raise SettingsError(f"{path}: {error.strerror}") from None
+    except TomlError as error:
         raise SettingsError(f"{path}: {error}") from None
     for name, value in found.items():
         if name not in _KINDS or not isinstance(value, _KINDS[name]):
             expected = ", ".join(_KINDS)
-            raise SettingsError(f"{path}: {name!r}: expected one of {expected}, each of its own type")
+            raise SettingsError(f"{path}: {name!r:.80}: expected one of {expected}, each of its own type")
     keys = found.get("keys", {})
     if not all(isinstance(key, str) for key in keys.values()):
         raise SettingsError(f"{path}: 'keys': expected binding ids with the keys to press, as strings")

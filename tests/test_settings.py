@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import os
 import tomllib
 
 import pytest
 
 from pandatui.settings import Settings, SettingsError, load_settings, remember_theme, settings_file
+from pandatui.toml import MAX_BYTES
 from pandatui.tui.beside import Habits
 
 
@@ -45,7 +47,14 @@ def test_what_it_may_hold(write):
         "sessions = true",
         b"\xff\xfe",
         'theme = "a"\ntheme = "b"',
+        "theme = " + "9" * 5_000,
+        "theme = " + "[" * 100_000,
+        "theme = " + "{a=" * 100_000,
+        "a." * 20_000 + "a = 1",
+        "s" * 5_000 + " = 1",
+        "#" * (MAX_BYTES + 1),
     ],
+    ids=lambda text: text[:30] if isinstance(text, str) else "bytes",
 )
 def test_what_it_may_not_hold(write, text):
     write(text)
@@ -53,6 +62,15 @@ def test_what_it_may_not_hold(write, text):
         load_settings()
     assert str(settings_file()) in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
+
+
+@pytest.mark.parametrize("make", [os.mkfifo, lambda path: path.symlink_to("/dev/zero")])
+def test_a_pipe_or_a_device_in_its_place_holds_nobody(make):
+    settings_file().parent.mkdir(parents=True)
+    make(settings_file())
+    with pytest.raises(SettingsError, match="expected a regular file"):
+        load_settings()
 
 
 def test_a_folder_in_its_place():

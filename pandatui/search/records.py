@@ -226,6 +226,7 @@ def decode(raw: bytes) -> tuple[StudyRecord, bool]:
     with in_one_line("study"):
         plain = plain_of(raw, "study", VERSION, _MOST)
         found = msgspec.convert(plain, StudyRecord)
+        Spec.from_plain(found.spec)  # lists and previews go by it
         return found, found.integrity == integrity_of(plain)
 
 

@@ -1,7 +1,6 @@
 """Specs as files: TOML or JSON read as what a stranger may have written, and TOML written for a person."""
 
 import json
-import tomllib
 from collections.abc import Iterable
 from pathlib import Path
 from typing import Any
@@ -10,9 +9,8 @@ from pandatui.data import DataError
 from pandatui.data.opening import open_regular
 from pandatui.plain import harmless
 from pandatui.search.spec import Spec, SpecError
+from pandatui.toml import MAX_BYTES, TomlError, read_toml, text_of
 
-MAX_BYTES = 2**20
-_MOST_DOTS = 25_000_000  # a name of n parts costs n² to read
 _COLUMN = 30
 
 _NOTES = {
@@ -71,9 +69,9 @@ def load(path: Path) -> Spec:
 def from_json(raw: bytes) -> Spec:
     """Raises SpecError, for a key found twice too."""
     try:
-        plain = json.loads(_text(raw), object_pairs_hook=_once, parse_constant=_no_number)
-    except SpecError:
-        raise
+        plain = json.loads(text_of(raw, "spec"), object_pairs_hook=_once, parse_constant=_no_number)
+    except (SpecError, TomlError) as error:
+        raise SpecError(str(error)) from None
     except (ValueError, RecursionError) as error:
         raise SpecError(f"not JSON as expected: {_short(error)}") from None
     return _made(plain)
@@ -81,13 +79,10 @@ def from_json(raw: bytes) -> Spec:
 
 def from_toml(raw: bytes) -> Spec:
     """Raises SpecError."""
-    text = _text(raw)
-    if sum(line.count(".") ** 2 for line in text.split("\n")) > _MOST_DOTS:
-        raise SpecError("not TOML as expected: far more dots in a line than a spec has")
     try:
-        plain = tomllib.loads(text)
-    except (ValueError, RecursionError) as error:
-        raise SpecError(f"not TOML as expected: {_short(error)}") from None
+        plain = read_toml(raw, "spec")
+    except TomlError as error:
+        raise SpecError(str(error)) from None
     return _made(plain)
 
 
@@ -115,15 +110,6 @@ def _made(plain: object) -> Spec:
         return Spec.from_plain(plain)
     except SpecError as error:
         raise SpecError(_short(error)) from None
-
-
-def _text(raw: bytes) -> str:
-    if len(raw) > MAX_BYTES:
-        raise SpecError(f"larger than {MAX_BYTES // 2**20} MiB, which no spec is")
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise SpecError(f"expected text in UTF-8: {error.reason} at byte {error.start}") from None
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:

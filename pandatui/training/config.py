@@ -52,7 +52,7 @@ class PlannedNudge:
         step, colon, rest = text.partition(":")
         knob, equals, value = rest.partition("=")
         if not (colon and equals and step.strip().isdecimal() and len(step) <= 16):
-            raise ConfigError(f"nudge {text!r}: expected STEP:KNOB=VALUE, such as 500:learning_rate=0.01")
+            raise ConfigError(f"nudge {text!r:.80}: expected STEP:KNOB=VALUE, such as 500:learning_rate=0.01")
         knob, value = knob.strip(), value.strip()
         try:
             if value[:1] in ("*", "x"):
@@ -64,7 +64,7 @@ class PlannedNudge:
             raise
         except (ValueError, ZeroDivisionError):
             raise ConfigError(
-                f"nudge {text!r}: value {value!r}: expected a number, *0.5, x0.5 or /2"
+                f"nudge {text!r:.80}: value {value!r:.80}: expected a number, *0.5, x0.5 or /2"
             ) from None
 
 

@@ -12,7 +12,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.css.query import NoMatches
@@ -23,7 +23,7 @@ from textual.worker import WorkerFailed
 
 from pandatui.charset import terminal_has_utf8
 from pandatui.data import DataError, Dataset
-from pandatui.plain import plain
+from pandatui.plain import harmless, plain
 from pandatui.sessions import Recorder, Session, SessionError
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import folder_of
@@ -52,6 +52,7 @@ from pandatui.tui.terminal import TerminalDriver
 from pandatui.tui.themes import DEFAULT_MUTED, DEFAULT_THEME, THEMES
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
+MOST_PASTED = 10_000  # characters
 SECOND_PRESS = 2.0  # seconds within which a second ctrl+c quits
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
@@ -104,6 +105,12 @@ class PandaApp(BesideApp):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, partial(self.finish, 128 + number))
+
+    async def on_event(self, event: events.Event) -> None:
+        """What is pasted is seen as it stands: a line editor would send its escapes to the terminal."""
+        if isinstance(event, events.Paste):
+            event.text = harmless("".join(event.text[:MOST_PASTED].splitlines()[:1]))
+        await super().on_event(event)
 
     def on_mount(self) -> None:
         for theme in THEMES:

@@ -9,6 +9,7 @@ from textual.content import Content
 from pandatui.plain import plain
 from pandatui.search.records import StudyRecord, TrialRecord
 from pandatui.search.shelf import StoredStudy
+from pandatui.search.spec import Spec
 from pandatui.sessions import Session
 from pandatui.sessions.schema import from_number
 from pandatui.sessions.store import Stored
@@ -101,7 +102,8 @@ def study_preview(stored: StoredStudy) -> list[Content]:
     if found is None:
         return [Content.styled(plain(stored.problem, 500), "$error")]
     ended = sum(trial.status != "waiting" for trial in found.trials)
-    planned = f"{plural(found.spec['trials'], 'trial')} in {plural(found.spec['rounds'], 'round')}"
+    spec = Spec.from_plain(found.spec)  # which was checked when it was read
+    planned = f"{plural(spec.trials, 'trial')} in {plural(spec.rounds, 'round')}"
     lines = [
         Content(f" study {plain(found.name, 60)} · {plain(found.data.name, 40)} · {stored.status}"),
         Content.assemble(("planned  ", MUTED), planned),

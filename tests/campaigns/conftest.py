@@ -1,8 +1,10 @@
 """What the kill campaigns share: how many and with what seed, the commands, and a count of what was seen.
 
 `PANDATUI_KILLS` says how many there are in all; `PANDATUI_SEED` repeats a campaign's keys and moments, as far
-as a machine can be repeated.
+as a machine can be repeated. And the strings that strangers send: `PANDATUI_STRINGS` says how many are generated.
 """
+
+# ruff: noqa: E501 (tables read best with one case a line)
 
 from __future__ import annotations
 
@@ -15,6 +17,7 @@ import signal
 import subprocess
 import sys
 import threading
+import unicodedata
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -31,6 +34,7 @@ from pandatui.sessions.store import Stored, belongings, look, read
 KILLS = int(os.environ.get("PANDATUI_KILLS", "6"))
 SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
 PERCENT = {"the app": 34, "a resumed run": 16, "a long run": 3}  # of the kills; the rest are of a new run
+STRINGS = int(os.environ.get("PANDATUI_STRINGS", "12"))
 LONG = 120.0  # seconds: only a failure waits so long
 START = 0.6  # seconds that a command takes, about, until its session is there
 
@@ -152,6 +156,48 @@ class Campaign:
             return other.resumed(other.store.path(path.stem))
         finally:
             shutil.rmtree(other.store.folder)
+
+
+# -- what strangers send -------------------------------------------------------------------------------------
+
+LISTED = [
+    *("\x1b[31mred\x1b[0m", "\x1b[2J\x1b[H", "\x1b]0;title\x07", "\x1b]2;t\x1b\\", "\x1bc", "\x1b[6n", "\x1b[?1049h"),
+    *("\x1b]52;c;cm0gLXJm\x07", "\x1b]52;p;?\x1b\\", "\x1b]8;;http://evil\x1b\\go\x1b]8;;\x1b\\", "\x1bP+q544e\x1b\\"),
+    *("\x9b31m", "\x9d0;x\x9c", "\x90q\x9c", "\x85", "\x84", "\x8d", "\x9f", "\x7f", "\x08\x08\x08", "\x0b\x0c", "\x00", "a\0b"),
+    *("\u202egnp.exe", "\u202a\u202b\u202c\u202d", "\u2066a\u2067b\u2068c\u2069", "\u200e\u200f", "\u061c", "\u2028", "\u2029"),
+    *("[red]x[/red]", "a[/b]", "[@click=app.quit]x[/]", "[link=http://evil]x[/link]", "[[", "[bold", "]", "$x", "{x}", "%s%n"),
+    *("http://evil", "file:///etc/passwd", "<b>&amp;</b>", "<script>alert(1)</script>", "]]>", '"/><x y="'),
+    *("漢字" * 30, "ﷺ" * 9, "🐼" * 20, "👩‍👩‍👧‍👦", "🇩🇪", "e" + "\u0301" * 60, "Z\u0351\u0352\u0353", "\u200b\u200d\ufeff", "ａｂ"),
+    *("a\nb", "a\r\nb", "\t\t", "\r", "", " ", "-", "--help", "=1+1", "@x", "../../x", "~", "x" * 3000, "'; rm -rf /; '"),
+    *("\ue000", "\U000e0041\U000e0042", "\ufffe", "\U0010ffff", "`id`", "$(id)"),
+]  # fmt: skip
+_BIDI = "\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069"
+
+
+class Strangers:
+    """Hostile strings: the listed ones, then generated ones."""
+
+    listed = len(LISTED)
+
+    def __init__(self) -> None:
+        chance = random.Random(SEED)
+        parts = [*LISTED, *map(chr, range(256)), "\u202e", "\u2066", "\u2028", "漢", "\u0301", "a", "[", "/"]
+        made = ("".join(chance.choices(parts, k=chance.randint(1, 6)))[:500] for _ in range(STRINGS))
+        self.strings = [*LISTED, *made]
+
+    def __str__(self) -> str:
+        return f"PANDATUI_STRINGS={STRINGS} PANDATUI_SEED={SEED}"
+
+    @staticmethod
+    def unclean(text: str) -> set[str]:
+        """What in it a terminal would act on."""
+        acted_on = {c for c in text if unicodedata.category(c) in ("Cc", "Cs", "Zl", "Zp")} - {"\n"}
+        return {hex(ord(c)) for c in acted_on | set(_BIDI) & set(text)}
+
+
+@pytest.fixture(scope="session")
+def strangers() -> Strangers:
+    return Strangers()
 
 
 @pytest.fixture

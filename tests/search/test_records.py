@@ -32,6 +32,7 @@ from pandatui.sessions import SessionError
 from pandatui.sessions.records import JournalError
 from pandatui.sessions.schema import MAX_BYTES, integrity_of
 from pandatui.training.setup import RunOptions
+from pandatui.tui.listing import study_preview
 
 
 def identity(ready):
@@ -325,3 +326,28 @@ def test_the_file_of_another_kind_is_named(tmp_path):
     path.mkdir()
     with pytest.raises(SessionError, match="regular file"):
         look(path)
+
+
+def some_study(folder, raw, **changes):
+    """A file with these changes."""
+    path = folder / "some.study.json"
+    path.write_text(json.dumps(json.loads(raw) | changes))
+    return path
+
+
+@pytest.mark.parametrize("spec", [{"trials": "x"}, {"trials": 4, "run": 5}, {"rounds": "\x1b[31m"}])
+def test_a_study_whose_spec_is_none_is_refused_in_one_line(raw, spec, tmp_path):
+    """The list's preview took what a study asks for as it stood there, a stranger's text too."""
+    with pytest.raises(SessionError, match=r"not a study as expected: [^\n]+$"):
+        look(some_study(tmp_path, raw, spec=spec))
+
+
+def test_a_study_that_does_not_say_what_it_asks_for_is_shown_with_the_defaults(raw, tmp_path):
+    stored = look(some_study(tmp_path, raw, spec={}))
+    assert any("60 trials in 3 rounds" in line.plain for line in study_preview(stored))
+    assert listed(stored)["rounds_in_all"] == 3
+
+
+def test_the_best_trial_of_a_study_whose_trials_are_numbered_wrongly_is_found(raw, tmp_path):
+    trials = [each | {"number": each["number"] + 1_000} for each in json.loads(raw)["trials"]]
+    assert listed(look(some_study(tmp_path, raw, trials=trials)))["best_trial"] > 1_000

@@ -216,13 +216,16 @@ def test_a_planned_nudge_from_text(text, nudge):
         "9999999999999999:learning_rate=0.1",
         "²:learning_rate=0.1",
         ":learning_rate=0.1",
+        "4:learning_rate=" + "\x7f" * 5_000,
+        "\x7f" * 5_000,
     ],
 )
-def test_a_nudge_that_cannot_be_is_refused_in_one_line(text):
+def test_a_nudge_that_cannot_be_is_refused_in_one_short_line(text):
     with pytest.raises(ConfigError) as caught:
         PlannedNudge.parse(text)
     assert "expected" in str(caught.value)
     assert "\n" not in str(caught.value)
+    assert len(str(caught.value)) < 400
 
 
 @given(st.text(max_size=30))

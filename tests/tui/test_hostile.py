@@ -10,6 +10,8 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.events import Paste
+from textual.widgets import Input
 
 from pandatui.charset import terminal_has_utf8, to_ascii
 from pandatui.data import Dataset
@@ -105,3 +107,14 @@ def test_ascii_is_ascii_and_our_own_signs_are_spelled_out() -> None:
 )
 def test_the_locale_says_whether_there_is_utf_8(environ: dict[str, str], utf8: bool) -> None:
     assert terminal_has_utf8(environ) is utf8
+
+
+async def test_what_is_pasted_into_a_dialog_is_shown_and_does_nothing(stage: Opened) -> None:
+    async with stage() as s:
+        await s.press("c")
+        await s.says("Queue a batch")
+        s.app.post_message(Paste("a\x1b[31m\x9e\u202eb\nc"))
+        await s.says("expected a whole number")
+        assert is_clean(s.screen())
+        typed = s.app.screen.query_one("#trials", Input).value
+        assert typed.replace("48", "") == "a\\x1b[31m\\x9e\\u202eb"

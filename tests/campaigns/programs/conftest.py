@@ -34,6 +34,14 @@ _OWN = (
     "fcntl.ioctl(0, termios.TIOCSCTTY, 0); os.execv(sys.argv[1], sys.argv[1:])"
 )
 
+# all that the program imports is loaded before it waits, so that those who wait start within a millisecond
+_HELD = (
+    "import sys, runpy; sys.argv = sys.argv[1:]; ready = sys.argv.pop(0); "
+    "import numpy, click, pandatui.cli, pandatui.tui.app, pandatui.sessions.resume, pandatui.search.keeper; "
+    "open(ready + '.waits', 'w').write('1'); open(ready).close(); "
+    "runpy.run_path(sys.argv[0], run_name='__main__')"
+)
+
 _seen: dict[str, Counter[str]] = {}
 _slowest: dict[str, float] = {}
 
@@ -64,9 +72,12 @@ class Attacks:
         own = {"TERM": "xterm-256color", "LANG": "C.UTF-8", "PANDATUI_SESSIONS": str(self.folder)}
         return kept | own | more
 
-    def terminal(self, *arguments: str, size: tuple[int, int] = (120, 36), **environ: str) -> Terminal:
-        """`pandatui ARGUMENTS` on a terminal of its own."""
-        self._opened.append(Terminal([PROGRAM, *arguments], self.environ(**environ), size))
+    def terminal(
+        self, *arguments: str, size: tuple[int, int] = (120, 36), ready: Path | None = None, **environ: str
+    ) -> Terminal:
+        """`pandatui ARGUMENTS` on a terminal of its own; `ready` as for `running`."""
+        command = held(self.command(*arguments), ready)
+        self._opened.append(Terminal(command, self.environ(**environ), size))
         return self._opened[-1]
 
     def shell(self, script: str, *arguments: str) -> Terminal:
@@ -76,10 +87,13 @@ class Attacks:
         )
         return self._opened[-1]
 
+    def command(self, *arguments: str) -> list[str]:
+        return [PROGRAM, *arguments]
+
     def answer(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
         """`pandatui ARGUMENTS` without a terminal."""
         return subprocess.run(
-            [PROGRAM, *arguments],
+            self.command(*arguments),
             env=self.environ(**environ),
             stdin=subprocess.DEVNULL,
             capture_output=True,
@@ -87,10 +101,10 @@ class Attacks:
             timeout=LONG,
         )
 
-    def running(self, *arguments: str) -> subprocess.Popen[str]:
-        """The same, begun and not waited for."""
+    def running(self, *arguments: str, ready: Path | None = None) -> subprocess.Popen[str]:
+        """The same, begun and not waited for; with `ready`, a pipe, it starts when somebody opens that."""
         return subprocess.Popen(
-            [PROGRAM, *arguments],
+            held(self.command(*arguments), ready),
             env=self.environ(),
             stdin=subprocess.DEVNULL,
             stdout=subprocess.PIPE,
@@ -198,6 +212,11 @@ class Terminal:
         self.process.wait()
         if self.master >= 0:
             self.hang_up()
+
+
+def held(command: list[str], ready: Path | None) -> list[str]:
+    """The command as it is, or one that loads all, says so and waits until the pipe `ready` is opened."""
+    return command if ready is None else [sys.executable, "-c", _HELD, str(ready), *command]
 
 
 def family(session: int) -> list[int]:

@@ -5,9 +5,12 @@ What they have trained together is what one alone would have.
 
 from __future__ import annotations
 
+import contextlib
 import json
+import os
+import select
 import subprocess
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +27,40 @@ TOLD = ("is being trained by", "exists in", "was begun by another program just n
 RUN = ("--data", "digits", "--hidden", "32")
 
 
+@contextlib.contextmanager
+def gate(folder: Path) -> Iterator[tuple[Path, Callable[[], None]]]:
+    """A pipe at which two programs wait, all loaded, and what lets both go at once."""
+    path = folder / "gate"
+    folder.mkdir(exist_ok=True)
+    for each in (path, Path(f"{path}.waits")):
+        os.mkfifo(each)
+    waits = os.open(f"{path}.waits", os.O_RDWR)
+    opened = []
+
+    def open_it() -> None:
+        count = 0
+        while count < 2:
+            assert select.select([waits], [], [], LONG)[0], "waited in vain for two to wait"
+            count += len(os.read(waits, 2 - count))
+        opened.append(os.open(path, os.O_RDWR))  # and left so, should one be a moment late
+
+    try:
+        yield path, open_it
+    finally:
+        for descriptor in (waits, *opened):
+            os.close(descriptor)
+        for each in (path, Path(f"{path}.waits")):
+            each.unlink()
+
+
 def both(found: Any, first: Sequence[str], second: Sequence[str]) -> list[tuple[int, str, str]]:
-    """Start two at once; status, stdout and stderr of each."""
-    with found.running(*first) as one, found.running(*second) as other:
+    """Start two at one instant; status, stdout and stderr of each."""
+    with (
+        gate(found.folder) as (ready, open_it),
+        found.running(*first, ready=ready) as one,
+        found.running(*second, ready=ready) as other,
+    ):
+        open_it()
         said = [each.communicate(timeout=LONG) for each in (one, other)]
     return [(each.returncode, *words) for each, words in zip((one, other), said, strict=True)]
 
@@ -57,7 +91,7 @@ def test_two_go_on_with_one_session(attacks: Any) -> None:
     assert found.answer("train", *RUN, "--epochs", "4", "--name", "shared").returncode == 0
     shared = found.folder / "shared.json"
     raw = shared.read_bytes()
-    for _ in range(found.count):
+    for _ in range(max(2, found.count // 3)):
         for each in found.folder.glob("shared*"):
             subprocess.run(["rm", "-r", each], check=True)
         shared.write_bytes(raw)
@@ -80,13 +114,54 @@ def test_two_begin_a_session_or_a_study_of_one_name(attacks: Any) -> None:
     found = attacks("two of one name")
     batch = ("batch", *RUN, "--epochs", "3", "--trials", "6", "--rounds", "1", "--workers", "1")
     train = ("train", *RUN, "--epochs", "20")
-    for number in range(max(2, found.count // 2)):
+    for number in range(max(2, found.count // 3)):
         command = (batch, train)[number % 2]
         ends = both(found, *[(*command, "--name", f"run-{number}")] * 2)
         told_apart(found, ends)
         nobody_holds(found.folder)
         found.seen["starts"] += 2
     assert not any(each.get("problem") for each in json.loads(found.answer("sessions", "--json").stdout))
+
+
+def test_the_app_and_resume_go_on_with_one_session(attacks: Any) -> None:
+    """Whichever is later is told; the app then ends as a command that was refused does."""
+    found = attacks("the app and resume on one session")
+    assert found.answer("train", *RUN, "--epochs", "4", "--name", "shared").returncode == 0
+    shared = found.folder / "shared.json"
+    raw = shared.read_bytes()
+    for _ in range(max(2, found.count // 3)):
+        for each in found.folder.glob("shared*"):
+            subprocess.run(["rm", "-r", each], check=True)
+        shared.write_bytes(raw)
+        go_on = ("resume", "shared", "--epochs", "100000")
+        with gate(found.folder) as (ready, open_it):
+            app = found.terminal(*go_on, ready=ready)
+            with found.running(*go_on, "--headless", ready=ready) as headless:
+                open_it()
+                while app.process.poll() is None and headless.poll() is None:
+                    app.read()
+                if headless.poll() is not None:
+                    app.until(lambda: look(shared).holder is not None, "the app to train")
+                    assert look(shared).holder.pid == app.process.pid
+                    status, err = headless.returncode, headless.communicate()[1]
+                    app.says("momentum")
+                    app.type("q")
+                    assert app.ends() == 0
+                    found.seen["the app writes"] += 1
+                else:
+                    assert look(shared).holder.pid == headless.pid
+                    status, err = app.ends(), app.shown.decode()
+                    headless.terminate()
+                    assert headless.wait(LONG) == 143
+                    found.seen["resume writes"] += 1
+        assert status == 2, err
+        assert "is being trained by process" in err, err
+        assert not app.broken
+        assert app.restored
+        stored = look(shared)
+        assert (stored.status, stored.warning, stored.holder) == ("stopped", "", None)
+        nobody_holds(found.folder)
+        found.seen["starts"] += 2
 
 
 def test_the_app_while_another_trains_the_session(attacks: Any) -> None:
