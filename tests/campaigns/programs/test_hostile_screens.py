@@ -22,6 +22,7 @@ pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
 BATCH = 100  # strings in one folder
 FEW = 12  # in the short form
 PATIENCE = 3.0  # seconds for a key to be answered
+TRIES = 20  # times that it is pressed
 # What Textual sends of its own: colours, places and modes, and the shape of the pointer.
 CONTROL = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\]22;[a-z]*\x07")
 DOWN, ENTER, LIST, DELETE = "\x1b[B", "\r", "\x0f", "\x1b[3~"
@@ -60,17 +61,20 @@ class Shown:
         if not words:
             self.terminal.until(lambda: len(self.terminal.shown) > self._since, "anything")
 
-    def until(self, keys: str, condition: Callable[[], object]) -> None:
+    def until(self, keys: str, condition: Callable[[], object], what: str) -> None:
         """Press them, and again after a while: a screen that is just closing may have taken the first."""
-        while not condition():
+        for _ in range(TRIES):
             self.terminal.type(keys)
             end = time.monotonic() + PATIENCE
-            while not condition() and time.monotonic() < end:
+            while time.monotonic() < end:
+                if condition():
+                    return
                 self.terminal.read()
+        pytest.fail(f"waited in vain for {what}: {self.terminal.shown[-4000:]!r}")
 
     def ends_harmless(self, strangers: Any, strings: list[str]) -> None:
         """It is still there to be asked to end; nothing of these strings was for the terminal to act on."""
-        self.until("q", lambda: self.terminal.process.poll() is not None)
+        self.until("q", lambda: self.terminal.process.poll() is not None, "the end")
         assert self.terminal.ends() == 0
         assert self.terminal.restored
         assert not self.terminal.broken
@@ -136,7 +140,7 @@ def test_sessions_records_comparisons_and_a_race(attacks: Any, strangers: Any) -
             shown.press(ESCAPE, "preview")
         shown.press("/", "all again")
         shown.press("two", "1 of")
-        shown.until(ENTER, lambda t=shown.terminal: b"leaderboard" in t.shown)
+        shown.until(ENTER, lambda t=shown.terminal: b"leaderboard" in t.shown, "the race")
         for _ in range(4):
             shown.press(DOWN)
         shown.press(ENTER, "Adopt trial")
