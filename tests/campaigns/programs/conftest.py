@@ -69,7 +69,9 @@ class Attacks:
         self._opened.append(Terminal([PROGRAM, *arguments], self.environ(**environ), size))
         return self._opened[-1]
 
-    def answer(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def answer(
+        self, *arguments: str, patience: float = LONG, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         """`pandatui ARGUMENTS` without a terminal."""
         return subprocess.run(
             [PROGRAM, *arguments],
@@ -77,7 +79,7 @@ class Attacks:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LONG,
+            timeout=patience,
         )
 
     def running(self, *arguments: str) -> subprocess.Popen[str]:
