@@ -1,9 +1,9 @@
 """A long night: the app on its terminal at full pace, and a monkey at its keys.
 
-The short form is some seconds. `PANDATUI_NIGHT` says how many steps are to be trained, and 660000 are as many as
-eight hours at the default pace on the digits; every key of the watch screen and of what it opens is pressed,
-values are typed, a hundred times it goes back, twenty times it branches. Memory has to be flat, nothing may go
-wrong, and every session that is left has to verify.
+The short form is some seconds. `PANDATUI_NIGHT` says how many steps are to be trained, and 660000 are as many
+as eight hours at the default pace on the digits. Every key of the watch screen and of what it opens is
+pressed, values are typed, a hundred times it goes back, twenty times it branches. Memory has to be flat,
+nothing may go wrong, and every session that is left has to verify.
 """
 
 from __future__ import annotations
@@ -87,7 +87,12 @@ class Monkey:
         return [*CLOSED, "A", "g", *self.moved(("g", "k"), 3)]
 
     def back(self) -> list[str]:
-        return [*CLOSED, *self.moved((LEFT, LEFT, RIGHT, BACK_ONE), 6), ENTER, self.chance.choice([ENTER, ESC])]
+        return [
+            *CLOSED,
+            *self.moved((LEFT, LEFT, RIGHT, BACK_ONE), 6),
+            ENTER,
+            self.chance.choice([ENTER, ESC]),
+        ]
 
     def batch(self) -> list[str]:
         """Three trials of two epochs, in a race at once or queued; or the form alone."""
@@ -266,5 +271,5 @@ def test_a_long_night(attacks: Any) -> None:
         found.seen["kB at the most"] = max(kilobytes for _, kilobytes in night.memory)
         found.seen["kB per 10,000 steps"] = round(slope)
         found.seen["per cent from the second quarter to the last"] = round(100 * rise)
-        assert slope < SLOPE
-        assert rise < RISE
+        assert slope < SLOPE, night.memory
+        assert rise < RISE, night.memory
