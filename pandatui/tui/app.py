@@ -11,7 +11,7 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import work
+from textual import events, work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
 from textual.driver import Driver as TextualDriver
@@ -37,6 +37,7 @@ from pandatui.training.words import sentence
 from pandatui.tui.beside import Habits
 from pandatui.tui.beside_app import BesideApp
 from pandatui.tui.charset import terminal_has_utf8
+from pandatui.tui.leaving import Palette
 from pandatui.tui.live import Live, pace_for
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing
@@ -90,6 +91,7 @@ class PandaApp(BesideApp):
         self._start = start
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
+        self._leaving = False
 
     def get_driver_class(self) -> type[TextualDriver]:
         found = super().get_driver_class()
@@ -324,6 +326,7 @@ class PandaApp(BesideApp):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
+        self._leaving = True
         failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
         self.end_race()
@@ -333,6 +336,11 @@ class PandaApp(BesideApp):
 
     async def action_quit(self) -> None:
         self.finish(0)
+
+    async def on_event(self, event: events.Event) -> None:
+        """As Textual does; but keys that come when the app leaves would find screens without their widgets."""
+        if not (self._leaving and isinstance(event, events.InputEvent)):
+            await super().on_event(event)
 
     def action_interrupt(self) -> None:
         """Save; a second press within two seconds quits."""
@@ -367,6 +375,10 @@ class PandaApp(BesideApp):
         yield SystemCommand("Theme", "Dark, light, projector, and Textual's own", self.action_change_theme)
         yield SystemCommand("Keys and help", "Show the help panel", self.action_show_help_panel)
         yield SystemCommand("Quit", "Save and leave", self.action_quit)
+
+    def action_command_palette(self) -> None:
+        if not isinstance(self.screen, Palette):
+            self.push_screen(Palette(id="--command-palette"))
 
     def _remember(self, name: str) -> None:
         if name == self._known_theme:  # the one that it starts with was chosen elsewhere

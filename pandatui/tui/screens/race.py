@@ -11,7 +11,6 @@ from textual.binding import BindingType
 from textual.containers import Horizontal
 from textual.content import Content
 from textual.message import Message
-from textual.screen import Screen
 from textual.timer import Timer
 from textual.widget import Widget
 from textual.widgets import HelpPanel
@@ -22,6 +21,7 @@ from pandatui.search.space import Space
 from pandatui.tui import race_wording as wording
 from pandatui.tui.board import Sight, chosen_of, followed, in_sight, moved, number_at, place_of
 from pandatui.tui.charset import to_ascii
+from pandatui.tui.leaving import Leaving
 from pandatui.tui.race_map import axes_of, knob_name
 from pandatui.tui.race_view import Entry, RaceView
 from pandatui.tui.racing import Racing
@@ -36,7 +36,7 @@ REST = 10  # times as long as drawing took, at least: ten thousand trials leave 
 MESSAGE_SECONDS = 8
 
 
-class RaceScreen(Screen[None], inherit_bindings=False):
+class RaceScreen(Leaving[None], inherit_bindings=False):
     """Shows a `Racing` study and sends it what the keys ask for."""
 
     class AdoptWanted(Message):
