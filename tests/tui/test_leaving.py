@@ -17,36 +17,32 @@ from pandatui.tui.screens.replay import ReplayScreen
 from pandatui.tui.screens.sessions import SessionsScreen
 from pandatui.tui.screens.watch import WatchScreen
 
-OPENED: list[tuple[type, tuple[tuple[str, type], ...]]] = [
-    (AskScreen, (("r", AskScreen),)),
-    (AskScreen, (("n", AskScreen),)),
-    (ConfirmScreen, (("f", ConfirmScreen),)),
-    (TwinsScreen, (("t", TwinsScreen),)),
-    (QueueBatchScreen, (("c", QueueBatchScreen),)),
-    (NewRunScreen, (("ctrl+n", NewRunScreen),)),
-    (Palette, (("ctrl+p", Palette),)),
-    (SessionsScreen, (("ctrl+o", SessionsScreen),)),
-    (RecordScreen, (("ctrl+o", SessionsScreen), ("enter", RecordScreen))),
-    (ReplayScreen, (("ctrl+o", SessionsScreen), ("enter", RecordScreen), ("space", ReplayScreen))),
+Way = tuple[tuple[str, type], ...]  # keys, and the screen that each of them opens
+OPENED: list[Way] = [
+    (("r", AskScreen),),
+    (("n", AskScreen),),
+    (("f", ConfirmScreen),),
+    (("t", TwinsScreen),),
+    (("c", QueueBatchScreen),),
+    (("ctrl+n", NewRunScreen),),
+    (("ctrl+p", Palette),),
+    (("ctrl+o", SessionsScreen),),
+    (("ctrl+o", SessionsScreen), ("enter", RecordScreen)),
+    (("ctrl+o", SessionsScreen), ("enter", RecordScreen), ("space", ReplayScreen)),
 ]
 
 
-def watches(s: Any) -> bool:
-    return any(isinstance(screen, WatchScreen) for screen in s.app.screen_stack)
-
-
-async def opened(s: Any, way: tuple[tuple[str, type], ...]) -> None:
+async def opened(s: Any, way: Way) -> None:
     for key, screen in way:
         if screen is RecordScreen:  # the list is read off the screen's thread
             await s.says("made-run")
         s.type(key)
         await s.until(lambda screen=screen: isinstance(s.app.screen, screen), f"for {screen.__name__}")
+        await s.seen()
 
 
-@pytest.mark.parametrize(("top", "way"), OPENED, ids=[way[-1][1].__name__ + way[-1][0] for _, way in OPENED])
-async def test_a_screen_that_is_left_twice_takes_none_with_it(
-    stage: Callable[..., Any], top: type, way: tuple[tuple[str, type], ...]
-) -> None:
+@pytest.mark.parametrize("way", OPENED, ids=[" ".join(key for key, _ in way) for way in OPENED])
+async def test_a_screen_that_is_left_twice_takes_none_with_it(stage: Callable[..., Any], way: Way) -> None:
     async with stage() as s:
         await opened(s, way)
         left = s.app.screen
