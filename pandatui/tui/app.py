@@ -39,6 +39,7 @@ from pandatui.tui.beside_app import BesideApp
 from pandatui.tui.charset import terminal_has_utf8
 from pandatui.tui.leaving import Palette
 from pandatui.tui.live import Live, pace_for
+from pandatui.tui.memory import one_heap
 from pandatui.tui.messages import GoOnWanted, RunNotReady, RunReady, StillsReady, StillsWanted
 from pandatui.tui.racing import Racing
 from pandatui.tui.record_wording import standing
@@ -338,7 +339,7 @@ class PandaApp(BesideApp):
         self.finish(0)
 
     async def on_event(self, event: events.Event) -> None:
-        """As Textual does; but keys that come when the app leaves would find screens without their widgets."""
+        """As Textual does; but keys that come when the app leaves would find screens without widgets."""
         if not (self._leaving and isinstance(event, events.InputEvent)):
             await super().on_event(event)
 
@@ -402,6 +403,7 @@ def _words(error: Exception) -> str:
 
 def run_app(start: Start) -> int:
     """Run the app to its end; whatever ends it, the session is saved. Returns the exit status."""
+    one_heap()
     app = PandaApp(start)
     try:
         app.run()

@@ -27,11 +27,11 @@ pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
 
 EIGHT_HOURS = 660_000  # steps: an epoch a second, 23 mini-batches an epoch
 NIGHT = int(os.environ.get("PANDATUI_NIGHT", "2500"))
-LONG = NIGHT >= 100_000  # long enough to speak of memory
+LONG = NIGHT >= 100_000
 EVERY = 0.5 if LONG else 0.05  # seconds from one of the monkey's gestures to the next
 UNDOS = max(3, 100 * NIGHT // EIGHT_HOURS)
 BRANCHES = max(1, 20 * NIGHT // EIGHT_HOURS)
-GESTURES = 30  # at the least
+GESTURES = 20  # at the least
 ONE_SESSION = 0.4  # of the night, before the first branch: a curve that no longer is kept whole
 RUN = ("--data", "digits", "--epochs", "28800", "--pace", "max" if LONG else "40")
 PATIENCE = 60.0  # seconds without a step, whatever is pressed: only a failure waits so long
@@ -274,5 +274,6 @@ def test_a_long_night(attacks: Any) -> None:
         found.seen["kB at the most"] = max(kilobytes for _, kilobytes in night.memory)
         found.seen["kB per 10,000 steps"] = round(slope)
         found.seen["per cent from the second quarter to the last"] = round(100 * rise)
+    if NIGHT >= EIGHT_HOURS // 2:  # before that curves and what was undone still fill what room they have
         assert slope < SLOPE, str(night.memory)
         assert rise < RISE, str(night.memory)

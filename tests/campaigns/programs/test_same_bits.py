@@ -38,6 +38,7 @@ pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
 REPEATS = int(os.environ.get("PANDATUI_REPEATS", "1"))
 LONG = REPEATS > 1
 BUSY = 2  # children
+PATIENCE = 600.0  # seconds, beside them: only a failure waits so long
 WORKERS = (1, 2, 4)
 RATE, MOMENTUM = 0.05, 0.95
 EPOCHS = 40 if LONG else 3  # in the long form more steps than a block of the chain of costs has
@@ -144,7 +145,9 @@ class Ways:
         return f"run-{self._number}"
 
     def headless(self, **environ: str) -> Hashes:
-        return hashes_of(self.found.answer("train", *RUN, "--json", "--name", self.name(), **environ))
+        return hashes_of(
+            self.found.answer("train", *RUN, "--json", "--name", self.name(), patience=PATIENCE, **environ)
+        )
 
     def app(self, **environ: str) -> Hashes:
         name = self.name()
@@ -161,7 +164,7 @@ class Ways:
         spec = self.found.folder.with_name("neighbours.toml")
         spec.write_text(SPEC)
         said = ("batch", str(spec), *RUN, *options, "--json", "--name", self.name())
-        done = self.found.answer(*said, **environ)
+        done = self.found.answer(*said, patience=PATIENCE, **environ)
         assert done.returncode in (0, 7), done.stderr  # 7: a trial that diverged
         trials = json.loads(done.stdout)["trials"]
         for each in trials:
