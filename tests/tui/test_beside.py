@@ -198,7 +198,7 @@ async def test_k_again_keeps_one_ghost_and_tells_of_no_other(
     """The first is left for the second: nothing has failed."""
     async with stage(pace="max", **(xor | {"epochs": 100_000})) as s:
         await s.press("A", "g")
-        await s.until(lambda: s.steps > 5000)
+        await s.until(lambda: s.steps > 1500)
         said: list[str] = []
         monkeypatch.setattr(s.app, "say", said.append)
         await s.press("space", "k", "k", "k")
