@@ -1,9 +1,6 @@
 """The app: it starts and ends runs, owns themes, keys and signals, and never the numbers."""
 
-import asyncio
 import contextlib
-import os
-import signal
 import sys
 import time
 from collections.abc import Iterable
@@ -12,18 +9,14 @@ from functools import partial
 from pathlib import Path
 from typing import ClassVar
 
-from textual import events, work
+from textual import work
 from textual.app import SystemCommand
 from textual.binding import Binding, BindingType
-from textual.css.query import NoMatches
-from textual.driver import Driver as TextualDriver
-from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
-from textual.worker import WorkerFailed
 
 from pandatui.charset import terminal_has_utf8
 from pandatui.data import DataError, Dataset
-from pandatui.plain import harmless, plain
+from pandatui.plain import plain
 from pandatui.sessions import Recorder, Session, SessionError
 from pandatui.sessions.branching import branch
 from pandatui.sessions.checkpoints import folder_of
@@ -48,13 +41,11 @@ from pandatui.tui.screens.new_run import NewRunScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.sessions import SessionsScreen
 from pandatui.tui.screens.watch import WatchScreen
-from pandatui.tui.terminal import TerminalDriver
+from pandatui.tui.terminal_app import prepare_process
 from pandatui.tui.themes import DEFAULT_MUTED, DEFAULT_THEME, THEMES
 
 USAGE, INTERNAL, INTERRUPTED = 2, 70, 130
-MOST_PASTED = 10_000  # characters
 SECOND_PRESS = 2.0  # seconds within which a second ctrl+c quits
-_SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,23 +85,6 @@ class PandaApp(BesideApp):
         self._start = start
         self._interrupted = -SECOND_PRESS
         self._known_theme = ""
-        self._leaving = False
-
-    def get_driver_class(self) -> type[TextualDriver]:
-        found = super().get_driver_class()
-        return TerminalDriver if found is LinuxDriver else found
-
-    def on_load(self) -> None:
-        """Before the terminal is taken over, so that no signal leaves it so."""
-        loop = asyncio.get_running_loop()
-        for number in _SIGNALS:
-            loop.add_signal_handler(number, partial(self.finish, 128 + number))
-
-    async def on_event(self, event: events.Event) -> None:
-        """What is pasted is seen as it stands: a line editor would send its escapes to the terminal."""
-        if isinstance(event, events.Paste):
-            event.text = harmless("".join(event.text[:MOST_PASTED].splitlines()[:1]))
-        await super().on_event(event)
 
     def on_mount(self) -> None:
         for theme in THEMES:
@@ -338,18 +312,12 @@ class PandaApp(BesideApp):
 
     def finish(self, code: int) -> None:
         """Save and leave with this exit status."""
-        self._leaving = True
         failure = self.live.driver.failure if self.live is not None else None
         self.end_live()
         self.end_race()
         if failure is not None:
             code = USAGE if isinstance(failure, DataError) else INTERNAL
-        self.exit(return_code=code)
-
-    def _handle_exception(self, error: Exception) -> None:
-        """While the app is leaving, a screen that has just been opened may miss its parts: no mistake."""
-        if not (self._leaving and isinstance(error, NoMatches | WorkerFailed)):
-            super()._handle_exception(error)
+        super().finish(code)
 
     async def action_quit(self) -> None:
         self.finish(0)
@@ -410,13 +378,7 @@ def _words(error: Exception) -> str:
 
 def run_app(start: Start) -> int:
     """Run the app to its end; whatever ends it, the session is saved. Returns the exit status."""
-    if os.environ.get("NO_COLOR") == "":
-        del os.environ[
-            "NO_COLOR"
-        ]  # https://no-color.org: an empty one says nothing; Textual takes it for a yes
-    if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:
-        # until the app hears it, there is nothing to save; asyncio would show where it was cut
-        signal.signal(signal.SIGINT, signal.SIG_DFL)
+    prepare_process()
     app = PandaApp(start)
     try:
         app.run()

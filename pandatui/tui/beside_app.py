@@ -56,6 +56,8 @@ class BesideApp(RacingApp):
             name = ghost_name(self.store, session.name, without)
             _, kept = keep_ghost(self.store, session, ghost, name, without=without)
         except (RerunError, OSError) as error:
+            if worker.is_cancelled:  # another is kept instead, or the app leaves
+                return
             reason = (error.strerror or str(error)) if isinstance(error, OSError) else str(error)
             self.call_later(self.say, f"the ghost is not saved: {reason}")
             return

@@ -5,7 +5,6 @@ from dataclasses import asdict
 from pathlib import Path
 
 from textual import work
-from textual.app import App
 
 from pandatui.data import DataError
 from pandatui.plain import plain
@@ -26,11 +25,12 @@ from pandatui.tui.live import pace_for
 from pandatui.tui.messages import RaceNotReady, RaceReady, RunNotReady, RunReady, StudyWanted
 from pandatui.tui.racing import NICE, Racing
 from pandatui.tui.screens.race import RaceScreen
+from pandatui.tui.terminal_app import TerminalApp
 
 REFUSALS = (DataError, ConfigError, SessionError, NameRefused, OSError)
 
 
-class RacingApp(App[None]):
+class RacingApp(TerminalApp):
     """The part of the app that has a race; one at a time."""
 
     def __init__(self, folder: Path, *, ascii_only: bool, pace: float | str | None) -> None:

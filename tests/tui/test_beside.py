@@ -192,6 +192,21 @@ async def test_k_keeps_the_ghost_as_a_session_with_its_lineage(
         assert verify(kept, rerun(kept, data)).identical
 
 
+async def test_k_again_keeps_one_ghost_and_tells_of_no_other(
+    stage: Opened, folder: Path, xor: Any, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The first is left for the second: nothing has failed."""
+    async with stage(pace="max", **(xor | {"epochs": 100_000})) as s:
+        await s.press("A", "g")
+        await s.until(lambda: s.steps > 1500)
+        said: list[str] = []
+        monkeypatch.setattr(s.app, "say", said.append)
+        await s.press("space", "k", "k", "k")
+        await s.until(lambda: any("the ghost is saved" in words for words in said), "for the ghost")
+        assert not [words for words in said if "not saved" in words]
+        assert len([*folder.glob("*-without-1*.json")]) == 1
+
+
 async def test_q_with_all_of_them_ends_at_once(stage: Opened, xor: Any) -> None:
     async with stage(pace=FAST, **(xor | {"epochs": 1000})) as s:
         await s.press("A", "D", "g", "t", "enter", "k", "q")

@@ -7,11 +7,11 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Input, Static
 
 from pandatui.training.config import ConfigError, check_knob
 from pandatui.training.knobs import KNOBS
+from pandatui.tui.leaving import Dialog
 
 
 def knob_check(name: str, low: float, high: float) -> Callable[[str], str]:
@@ -35,7 +35,7 @@ def check_steps(text: str) -> str:
     return "" if fine else "expected a whole number of steps, at least 1"
 
 
-class AskScreen(ModalScreen[str | None]):
+class AskScreen(Dialog[str | None]):
     """Dismisses with the text, or None. `check` returns what is wrong with a text, or an empty string."""
 
     CSS_PATH = "ask.tcss"
@@ -68,7 +68,7 @@ class AskScreen(ModalScreen[str | None]):
         self.dismiss(None)
 
 
-class ConfirmScreen(ModalScreen[bool]):
+class ConfirmScreen(Dialog[bool]):
     """A question to answer with enter or esc. Dismisses with True or False."""
 
     CSS_PATH = "ask.tcss"
@@ -90,7 +90,7 @@ class ConfirmScreen(ModalScreen[bool]):
         self.dismiss(yes)
 
 
-class TwinsScreen(ModalScreen[bool]):
+class TwinsScreen(Dialog[bool]):
     """Where twins are to begin. Dismisses with True for the start, False for here, None for neither."""
 
     CSS_PATH = "ask.tcss"

@@ -1,10 +1,11 @@
 """A screen of something that goes on: it looks again and again, but not while another screen hides it."""
 
-from textual.screen import Screen
 from textual.timer import Timer
 
+from pandatui.tui.leaving import Leaving
 
-class LivingScreen(Screen[None], inherit_bindings=False):
+
+class LivingScreen(Leaving[None], inherit_bindings=False):
     """Its children say how to look, and begin with `live_on`."""
 
     _timer: Timer | None = None

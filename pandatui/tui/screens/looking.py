@@ -3,15 +3,15 @@
 import math
 from dataclasses import replace
 
-from textual.screen import Screen
 from textual.widgets import HelpPanel
 
 from pandatui.tui.charting import SMOOTHING, Look
+from pandatui.tui.leaving import Leaving
 from pandatui.tui.viewport import nudge_beyond, within, zoomed
 from pandatui.tui.widgets.cost_plot import CostPlot
 
 
-class LookingScreen(Screen[None], inherit_bindings=False):
+class LookingScreen(Leaving[None], inherit_bindings=False):
     """Holds how a person wants to look. Its children have the curve, draw it and say what was done."""
 
     HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (60, "-narrow"), (100, "-wide")]  # noqa: RUF012

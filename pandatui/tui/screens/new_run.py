@@ -7,7 +7,6 @@ from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.content import Content
 from textual.message import Message
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Select, Static
 
 from pandatui.data import BUILT_IN, Dataset
@@ -17,6 +16,7 @@ from pandatui.plain import plain
 from pandatui.training import ConfigError, RunConfig
 from pandatui.training.knobs import DEFAULT_RATES
 from pandatui.training.setup import RunOptions, parse_hidden
+from pandatui.tui.leaving import Dialog
 
 _NUMBERS = {  # field → (label, type); in the order of importance
     "learning_rate": ("learning rate α", float),
@@ -34,7 +34,7 @@ def _shown(value: float | int) -> str:
     return str(value) if isinstance(value, int) else f"{value:.12g}"
 
 
-class NewRunScreen(ModalScreen[RunOptions | None]):
+class NewRunScreen(Dialog[RunOptions | None]):
     """Dismisses with what was asked for, or None. An empty field means the default."""
 
     CSS_PATH = "new_run.tcss"

@@ -9,7 +9,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Vertical
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import DataTable, Input
 from textual.worker import get_current_worker
 
@@ -19,6 +18,7 @@ from pandatui.sessions.store import Stored
 from pandatui.training.words import plural
 from pandatui.tui.comparing import SIGNS
 from pandatui.tui.foot import keys_line
+from pandatui.tui.leaving import Dialog
 from pandatui.tui.listing import COLUMNS, row_of, widths_of, words_of
 from pandatui.tui.widgets.lines import Lines
 
@@ -41,7 +41,7 @@ class _Row:
     words: str  # what a filter looks through
 
 
-class PickScreen(ModalScreen[list[Pick]]):
+class PickScreen(Dialog[list[Pick]]):
     """Dismisses with the picks, in the order of the list, or None. `own`: the record to compare with."""
 
     CSS_PATH = "pick.tcss"

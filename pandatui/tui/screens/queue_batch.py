@@ -7,13 +7,13 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Grid, Horizontal, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Input, Label, Static
 
 from pandatui.plain import plain
 from pandatui.search.space import centred, check_fits, default_space, wide_space
 from pandatui.search.spec import Spec
 from pandatui.training import ConfigError, RunConfig
+from pandatui.tui.leaving import Dialog
 from pandatui.tui.racing import spec_around
 from pandatui.tui.widgets.cycle import Cycle
 from pandatui.tui.widgets.dimension_rows import DimensionRows
@@ -30,7 +30,7 @@ class Batch:
     now: bool
 
 
-class QueueBatchScreen(ModalScreen[Batch]):
+class QueueBatchScreen(Dialog[Batch]):
     """Dismisses with a batch, or None. `busy`: a race goes on, so that this one can only be for later."""
 
     CSS_PATH = "form.tcss"

@@ -6,19 +6,19 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal, Vertical, VerticalScroll
 from textual.content import Content
-from textual.screen import ModalScreen
 from textual.widgets import Button, Static
 
 from pandatui.plain import plain
 from pandatui.search.space import Space, check_fits
 from pandatui.training import ConfigError, RunConfig
 from pandatui.training.words import cost
+from pandatui.tui.leaving import Dialog
 from pandatui.tui.race_map import knob_name
 from pandatui.tui.race_view import Entry
 from pandatui.tui.widgets.dimension_rows import DimensionRows
 
 
-class AdoptScreen(ModalScreen[bool]):
+class AdoptScreen(Dialog[bool]):
     """Dismisses with True for the end, False for the start, None for neither."""
 
     CSS_PATH = "ask.tcss"
@@ -56,7 +56,7 @@ class AdoptScreen(ModalScreen[bool]):
         self.dismiss(None)
 
 
-class BoxScreen(ModalScreen[Space]):
+class BoxScreen(Dialog[Space]):
     """A form for the box of the next round, which stays inside the first. Dismisses with a box."""
 
     CSS_PATH = "form.tcss"

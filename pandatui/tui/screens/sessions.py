@@ -11,7 +11,6 @@ from textual.app import ComposeResult
 from textual.binding import Binding, BindingType
 from textual.containers import Horizontal
 from textual.content import Content
-from textual.screen import Screen
 from textual.widgets import DataTable, Input
 from textual.worker import get_current_worker
 
@@ -25,6 +24,7 @@ from pandatui.sessions.lock import Held
 from pandatui.sessions.store import NameRefused, Stored
 from pandatui.training.run import MAX_NOTE
 from pandatui.training.words import plural
+from pandatui.tui.leaving import Leaving
 from pandatui.tui.listing import (
     COLUMNS,
     foot,
@@ -60,7 +60,7 @@ def _age(stored: Stored | StoredStudy) -> int:
         return 0
 
 
-class SessionsScreen(Screen[None]):
+class SessionsScreen(Leaving[None]):
     """Training, if any goes on, goes on behind it."""
 
     CSS_PATH = "sessions.tcss"

@@ -90,7 +90,9 @@ class Attacks:
     def command(self, *arguments: str) -> list[str]:
         return [PROGRAM, *arguments]
 
-    def answer(self, *arguments: str, **environ: str) -> subprocess.CompletedProcess[str]:
+    def answer(
+        self, *arguments: str, patience: float = LONG, **environ: str
+    ) -> subprocess.CompletedProcess[str]:
         """`pandatui ARGUMENTS` without a terminal."""
         return subprocess.run(
             self.command(*arguments),
@@ -98,7 +100,7 @@ class Attacks:
             stdin=subprocess.DEVNULL,
             capture_output=True,
             text=True,
-            timeout=LONG,
+            timeout=patience,
         )
 
     def running(self, *arguments: str, ready: Path | None = None) -> subprocess.Popen[str]:

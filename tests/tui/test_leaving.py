@@ -1,0 +1,82 @@
+"""Keys that come quicker than screens go: a screen is left once, and what lies below stays."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import pytest
+
+from pandatui.tui.leaving import Palette
+from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, TwinsScreen
+from pandatui.tui.screens.compare import CompareScreen
+from pandatui.tui.screens.new_run import NewRunScreen
+from pandatui.tui.screens.queue_batch import QueueBatchScreen
+from pandatui.tui.screens.record import RecordScreen
+from pandatui.tui.screens.replay import ReplayScreen
+from pandatui.tui.screens.sessions import SessionsScreen
+from pandatui.tui.screens.watch import WatchScreen
+
+Way = tuple[tuple[str, type], ...]  # keys, and the screen that each of them opens
+OPENED: list[Way] = [
+    (("r", AskScreen),),
+    (("n", AskScreen),),
+    (("f", ConfirmScreen),),
+    (("t", TwinsScreen),),
+    (("c", QueueBatchScreen),),
+    (("ctrl+n", NewRunScreen),),
+    (("ctrl+p", Palette),),
+    (("ctrl+o", SessionsScreen),),
+    (("ctrl+o", SessionsScreen), ("enter", RecordScreen)),
+    (("ctrl+o", SessionsScreen), ("enter", RecordScreen), ("space", ReplayScreen)),
+]
+
+
+async def opened(s: Any, way: Way) -> None:
+    for key, screen in way:
+        if screen is RecordScreen:  # the list is read off the screen's thread
+            await s.says("made-run")
+        s.type(key)
+        await s.until(lambda screen=screen: isinstance(s.app.screen, screen), f"for {screen.__name__}")
+        await s.seen()
+
+
+@pytest.mark.parametrize("way", OPENED, ids=[" ".join(key for key, _ in way) for way in OPENED])
+async def test_a_screen_that_is_left_twice_takes_none_with_it(stage: Callable[..., Any], way: Way) -> None:
+    async with stage() as s:
+        await opened(s, way)
+        left = s.app.screen
+        below = s.app.screen_stack[-2]
+        left.dismiss(None)
+        left.dismiss(None)
+        assert s.app.screen is below
+        await s.until(lambda: not left.is_running, "for it to be gone")
+        assert s.app.screen is below
+
+
+@pytest.mark.parametrize("key", ["r", "f", "ctrl+n", "enter", "t", "ctrl+p"])
+async def test_enter_held_in_a_dialog_leaves_the_run_on_the_screen(
+    stage: Callable[..., Any], key: str
+) -> None:
+    async with stage() as s:
+        s.type(key, *["enter"] * 5)
+        await s.until(lambda: s.app.screen_stack[-1].is_running)
+        for _ in range(3):
+            await s.until(lambda: s.app.screen.is_running)
+            s.type("escape")
+        await s.until(lambda: isinstance(s.app.screen, WatchScreen) and s.app.screen.is_running)
+        assert s.app.return_code is None
+
+
+async def test_compare_left_twice(stage: Callable[..., Any]) -> None:
+    async with stage() as s:
+        await opened(s, (("5", CompareScreen),))
+        s.type("escape", "escape", "escape")
+        await s.until(lambda: isinstance(s.app.screen, WatchScreen))
+
+
+async def test_keys_that_come_when_the_app_leaves(stage: Callable[..., Any]) -> None:
+    async with stage() as s:
+        s.type("q", *["escape", "l", "z", "1", "enter", "question_mark", "ctrl+o"] * 3)
+        await s.until(lambda: not s.app.is_running, "for its end")
+        assert s.app.return_code == 0
