@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Callable
 from pathlib import Path
 
@@ -15,12 +16,22 @@ from pandatui.training import Run, RunConfig
 settings.register_profile("tests", deadline=None)  # a busy machine is no failure
 settings.load_profile("tests")
 
+# seconds for a campaign without a limit of its own; one that is told how much to do may take hours
+SHORT, LONG = 300, 7200
+
+
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    told = any(name.startswith("PANDATUI_") for name in os.environ)
+    for item in items:
+        if item.get_closest_marker("campaign") and not item.get_closest_marker("timeout"):
+            item.add_marker(pytest.mark.timeout(LONG if told else SHORT))
+
 
 @pytest.fixture(autouse=True)
 def home(tmp_path_factory: pytest.TempPathFactory, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A home without settings or sessions, and nothing said by the environment."""
     folder = tmp_path_factory.mktemp("home")
-    for name in ("PANDATUI_SESSIONS", "NO_COLOR", "COLUMNS"):
+    for name in ("PANDATUI_SESSIONS", "NO_COLOR", "COLUMNS", "LINES"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setenv("HOME", str(folder))
     for name in ("XDG_CONFIG_HOME", "XDG_DATA_HOME", "XDG_STATE_HOME"):

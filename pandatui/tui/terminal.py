@@ -46,6 +46,14 @@ class TerminalDriver(LinuxDriver):
         super().__init__(*args, **more)
         self._file = cast(Any, _Outlived(cast(IO[str], self._file)))
 
+    def _get_terminal_size(self) -> tuple[int, int]:
+        """As the terminal says: LINES and COLUMNS of the environment know nothing of later sizes."""
+        try:
+            columns, rows = os.get_terminal_size(self.fileno)
+        except OSError:
+            columns = rows = 0
+        return (columns, rows) if columns and rows else super()._get_terminal_size()
+
     def write(self, data: str) -> None:
         """Drop it where the writer has ended: its queue is never emptied again."""
         if self._writer_thread is not None and self._writer_thread.is_alive():

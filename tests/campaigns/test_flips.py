@@ -39,7 +39,7 @@ from pandatui.training.trainer import Trainer
 FLIPS = int(os.environ.get("PANDATUI_FLIPS", "200"))
 SEED = os.environ.get("PANDATUI_SEED") or str(random.SystemRandom().randrange(10**9))
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(600)]
+pytestmark = pytest.mark.campaign
 
 
 @pytest.fixture

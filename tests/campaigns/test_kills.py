@@ -20,7 +20,7 @@ from pandatui.sessions.store import look, read
 from pandatui.training import Run
 from pandatui.training.setup import RunOptions, prepare
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(3600)]  # each wait has a limit of its own
+pytestmark = pytest.mark.campaign
 
 SHORT = ("--data", "spirals", "--hidden", "8,8", "--epochs", "150", "--decay", "0.01", "--every", "0.05")
 NUDGES = (

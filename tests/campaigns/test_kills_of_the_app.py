@@ -29,7 +29,7 @@ from pandatui.training import Run
 from pandatui.training.events import Event, Extend, GoOn, Nudge, Pause, Recorded, Redo, Rescue, Undo
 from pandatui.training.words import sentence
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(3600)]  # each wait has a limit of its own
+pytestmark = pytest.mark.campaign
 
 LONG = 120.0  # seconds: only a failure waits so long
 LASTS = 4.0  # seconds of training on the screen: checkpoints are written after two

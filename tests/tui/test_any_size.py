@@ -28,7 +28,7 @@ from pandatui.training.events import Nudge
 from pandatui.training.setup import RunOptions
 from pandatui.tui.racing import Racing
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 WIDEST, HIGHEST = 200, 60
 SIZES = os.environ.get("PANDATUI_SIZES", "3")
@@ -46,7 +46,7 @@ SCREENS: dict[str, dict[str, tuple[Way, tuple[str, ...]]]] = {
         "batch norm": (((("3",), "WatchScreen"),), ("1",)),
         "predictions": (((("4",), "WatchScreen"),), ("1",)),
         "help": (((("question_mark",), "WatchScreen"),), ("question_mark",)),
-        "palette": (((("ctrl+p",), "CommandPalette"),), ()),
+        "palette": (((("ctrl+p",), "Palette"),), ()),
     },
     "records": {
         "what to compare with": (((("5",), "PickScreen"),), ()),

@@ -178,6 +178,16 @@ def test_an_error_in_a_handler_is_shown_saved_and_ends_with_70(
     assert the_session(tmp_path)["status"] == "stopped"
 
 
+def test_the_size_is_the_terminals_whatever_the_environment_says(program: Callable[..., Terminal]) -> None:
+    t = program("--data", "xor", size=(110, 33), LINES="24", COLUMNS="80")
+    t.says("what happened")  # at 24 rows its log is one line without a frame
+    assert t.screen.display[1].rstrip()[-1] == "╮"
+    assert len(t.screen.display[1].rstrip()) == 110
+    assert t.screen.display[-1].strip().endswith("q quit")
+    t.type("q")
+    assert t.ends() == 0
+
+
 def test_in_ascii_nothing_else_is_shown(program: Callable[..., Terminal]) -> None:
     t = program("--data", "moons", LANG="C")
     t.says("train")

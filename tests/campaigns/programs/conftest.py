@@ -10,6 +10,7 @@ import fcntl
 import os
 import pty
 import random
+import re
 import secrets
 import select
 import signal
@@ -22,12 +23,14 @@ from collections import Counter
 from collections.abc import Callable, Iterator
 from pathlib import Path
 
+import pyte
 import pytest
 
 ATTACKS = int(os.environ.get("PANDATUI_KILLS", "6"))
 SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
 LONG = 30.0  # seconds: only a failure waits so long
 PROGRAM = str(Path(sys.executable).with_name("pandatui"))
+_PRIVATE = re.compile(r"\x1b\[[>?][0-9;$]*[a-zA-Z]")  # pyte takes some of them for text
 # makes the terminal its own, so that the kernel sends it what a person's terminal would
 _OWN = (
     "import fcntl, os, sys, termios; "
@@ -157,8 +160,15 @@ class Terminal:
     def until(self, condition: Callable[[], object], what: str) -> None:
         end = time.monotonic() + LONG
         while not condition():
-            assert time.monotonic() < end, f"waited in vain for {what}: {self.shown[-2000:]!r}"
+            assert time.monotonic() < end, f"waited in vain for {what}:\n{self.picture()}"
             self.read()
+
+    def picture(self) -> str:
+        """The screen as it is now; pyte is the judge."""
+        columns, rows = os.get_terminal_size(self.master)
+        screen = pyte.Screen(columns, rows)
+        pyte.Stream(screen).feed(_PRIVATE.sub("", self.shown.decode(errors="replace")))
+        return "\n".join(screen.display)
 
     def says(self, words: str, since: int = 0) -> None:
         self.until(lambda: words.encode() in self.shown[since:], repr(words))

@@ -23,7 +23,7 @@ from pandatui.sessions.replay import event_of
 from pandatui.sessions.store import look
 from pandatui.training.events import JUMPS
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 EIGHT_HOURS = 660_000  # steps: an epoch a second, 23 mini-batches an epoch
 NIGHT = int(os.environ.get("PANDATUI_NIGHT", "2500"))

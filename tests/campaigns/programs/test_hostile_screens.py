@@ -17,7 +17,7 @@ import pytest
 
 from pandatui.sessions.schema import integrity_of
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 BATCH = 100  # strings in one folder
 FEW = 12  # in the short form
@@ -70,7 +70,7 @@ class Shown:
                 if condition():
                     return
                 self.terminal.read()
-        pytest.fail(f"waited in vain for {what}: {self.terminal.shown[-4000:]!r}")
+        pytest.fail(f"waited in vain for {what}:\n{self.terminal.picture()}")
 
     def ends_harmless(self, strangers: Any, strings: list[str]) -> None:
         """It is still there to be asked to end; nothing of these strings was for the terminal to act on."""
@@ -80,7 +80,8 @@ class Shown:
         assert not self.terminal.broken
         shown = self.terminal.shown
         left = CONTROL.sub(b"", shown).decode()
-        assert strangers.unclean(left) <= {hex(ord("\r"))}
+        where = {repr(left[m.start() - 30 : m.start() + 60]) for m in re.finditer("[\x1b\x07]", left)}
+        assert strangers.unclean(left) <= {hex(ord("\r"))}, where
         for each in strings:
             raw = each.encode()
             if CONTROL.search(raw) and CONTROL.sub(b"", raw):  # else Textual may well send the same
@@ -178,7 +179,7 @@ def test_a_file_that_is_trained_and_a_batch_of_it_that_is_queued(
             shown.press(f"\x1b[200~{each}\x1b[201~")
         shown.press(ESCAPE)
         # so the dialog has gone: it would have taken the key
-        shown.until(" ", lambda t=shown.terminal: b"paused" in t.shown)
+        shown.until(" ", lambda t=shown.terminal: b"paused" in t.shown, "the pause")
         shown.press("c", "Queue a batch")
         shown.press("\t")
         shown.press(ENTER, "C shows it")

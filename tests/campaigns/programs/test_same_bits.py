@@ -33,7 +33,7 @@ from pandatui.sessions.schema import EventRecord
 from pandatui.sessions.store import look, read
 from pandatui.training.setup import RunOptions, prepare
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 REPEATS = int(os.environ.get("PANDATUI_REPEATS", "1"))
 LONG = REPEATS > 1

@@ -19,7 +19,7 @@ from pandatui.sessions.lock import holder
 from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.store import look
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]  # each wait has a limit of its own
+pytestmark = pytest.mark.campaign
 
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGINT, signal.SIGQUIT)
 ENDLESS = ("--data", "moons", "--hidden", "8", "--epochs", "1000000", "--name", "one")

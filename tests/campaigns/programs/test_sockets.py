@@ -18,7 +18,7 @@ from typing import Any
 
 import pytest
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 TABLES = ("tcp", "tcp6", "udp", "udp6", "raw", "raw6")
 LISTENS = "0A"  # the state, in /proc/net/tcp

@@ -13,7 +13,7 @@ import pytest
 from pandatui.sessions.schema import encode
 from pandatui.sessions.store import read
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 SMALL = ("--data", "xor", "--hidden", "4", "--epochs", "4")
 # faults of ours, which a program meets because it starts with the folder that holds this

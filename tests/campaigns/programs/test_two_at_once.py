@@ -20,7 +20,7 @@ from pandatui.sessions.lock import holder
 from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.store import look
 
-pytestmark = [pytest.mark.campaign, pytest.mark.timeout(7200)]
+pytestmark = pytest.mark.campaign
 
 LONG = 30.0  # seconds: only a failure waits so long
 TOLD = ("is being trained by", "exists in", "was begun by another program just now")
