@@ -361,6 +361,8 @@ async def test_the_bell_rings_when_it_diverges(stage: Opened, monkeypatch: pytes
         monkeypatch.setattr(s.app, "bell", lambda: heard.append("rings"))
         s.app.live.driver.set_pace(None)
         await s.says("diverged")
+        await s.until(lambda: heard, "for the bell")
+        await s.seen()
         assert heard == ["rings"]
 
 
