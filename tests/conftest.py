@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+import secrets
 from collections.abc import Callable
 from pathlib import Path
 
@@ -18,13 +19,22 @@ settings.load_profile("tests")
 
 # seconds for a campaign without a limit of its own; one that is told how much to do may take hours
 SHORT, LONG = 300, 7200
+TOLD = any(
+    name.startswith("PANDATUI_") and name not in ("PANDATUI_SEED", "PANDATUI_SESSIONS") for name in os.environ
+)
+# what takes keys, moments and bytes at random takes them from it, here and in the processes of `pytest -n`
+SEED = os.environ.setdefault("PANDATUI_SEED", str(secrets.randbelow(10**9)))
+
+
+def pytest_terminal_summary(terminalreporter: pytest.TerminalReporter) -> None:
+    if terminalreporter.stats.get("failed"):
+        terminalreporter.write_line(f"to take the same random keys and moments again: PANDATUI_SEED={SEED}")
 
 
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
-    told = any(name.startswith("PANDATUI_") for name in os.environ)
     for item in items:
         if item.get_closest_marker("campaign") and not item.get_closest_marker("timeout"):
-            item.add_marker(pytest.mark.timeout(LONG if told else SHORT))
+            item.add_marker(pytest.mark.timeout(LONG if TOLD else SHORT))
 
 
 @pytest.fixture(autouse=True)

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import random
-import secrets
 import shutil
 import signal
 import subprocess
@@ -32,7 +31,7 @@ from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.store import Stored, belongings, look, read
 
 KILLS = int(os.environ.get("PANDATUI_KILLS", "6"))
-SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
+SEED = os.environ["PANDATUI_SEED"]
 PERCENT = {"the app": 34, "a resumed run": 16, "a long run": 3}  # of the kills; the rest are of a new run
 STRINGS = int(os.environ.get("PANDATUI_STRINGS", "12"))
 LONG = 120.0  # seconds: only a failure waits so long

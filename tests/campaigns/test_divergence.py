@@ -9,7 +9,6 @@ import json
 import math
 import os
 import random
-import secrets
 from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
@@ -25,7 +24,7 @@ from pandatui.training.config import RunConfig
 from pandatui.training.events import Rescue
 
 WILD = int(os.environ.get("PANDATUI_WILD", "8"))
-SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
+SEED = os.environ["PANDATUI_SEED"]
 WINDOW, FACTOR = 50, 10  # steps, and times ln C: what DESIGN calls blown up
 
 ARRAYS = ("parameters", "running", "first", "second")

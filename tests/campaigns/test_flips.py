@@ -37,7 +37,7 @@ from pandatui.training.setup import RunOptions, prepare
 from pandatui.training.trainer import Trainer
 
 FLIPS = int(os.environ.get("PANDATUI_FLIPS", "200"))
-SEED = os.environ.get("PANDATUI_SEED") or str(random.SystemRandom().randrange(10**9))
+SEED = os.environ["PANDATUI_SEED"]
 
 pytestmark = pytest.mark.campaign
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 import ast
 import json
 import os
-import secrets
 import subprocess
 import sys
 from collections.abc import Callable, Iterator
@@ -27,7 +26,7 @@ from pandatui.sessions.store import NameRefused
 
 FUZZ = int(os.environ.get("PANDATUI_FUZZ", "25"))
 SECONDS = float(os.environ.get("PANDATUI_FUZZ_SECONDS", "0"))
-SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
+SEED = os.environ["PANDATUI_SEED"]
 MOST_MB = 500
 MOST_SECONDS = 2.0
 
@@ -322,7 +321,7 @@ def looked_up(tree: ast.AST) -> Iterator[str]:
 # Each of these names comes from our own lists: fields of our dataclasses, knobs, options. None is of a file.
 LOOKED_UP = {
     "cli_studies.py": ["getattr(self.run, each.name)", "getattr(asked.run, each.name)"],
-    "report_studies.py": ["getattr(each, name)"],
+    "report_studies.py": ["getattr(each, name)", "getattr(config, name)"],
     "search/retest.py": ["getattr(config, name)"],
     "search/space.py": ["getattr(base, name)", "getattr(config, knob)"],
     "search/spec.py": ["getattr(self.run, name)", "getattr(self, each.name)"],

@@ -11,7 +11,6 @@ import os
 import pty
 import random
 import re
-import secrets
 import select
 import signal
 import struct
@@ -27,7 +26,7 @@ import pyte
 import pytest
 
 ATTACKS = int(os.environ.get("PANDATUI_KILLS", "6"))
-SEED = os.environ.get("PANDATUI_SEED") or str(secrets.randbelow(10**9))
+SEED = os.environ["PANDATUI_SEED"]
 LONG = 30.0  # seconds: only a failure waits so long
 PROGRAM = str(Path(sys.executable).with_name("pandatui"))
 _PRIVATE = re.compile(r"\x1b\[[>?][0-9;$]*[a-zA-Z]")  # pyte takes some of them for text
