@@ -3,13 +3,17 @@
 import asyncio
 import os
 import signal
+from collections.abc import Mapping
 from functools import partial
 
 from textual import events
+from textual.actions import ActionParseResult
 from textual.app import App
 from textual.css.query import NoMatches
+from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
+from textual.screen import Screen
 from textual.worker import WorkerFailed
 
 from pandatui.plain import harmless
@@ -51,6 +55,18 @@ class TerminalApp(App[None]):
         if isinstance(event, events.Paste):
             event.text = harmless("".join(event.text[:MOST_PASTED].splitlines()[:1]))
         await super().on_event(event)
+
+    async def run_action(
+        self,
+        action: "str | ActionParseResult",  # which is a string itself
+        default_namespace: DOMNode | None = None,
+        namespaces: Mapping[str, DOMNode] | None = None,
+    ) -> bool:
+        """As Textual does; but a screen that a key finds half open gets its parts first."""
+        screen = default_namespace
+        if isinstance(screen, Screen) and not screen.is_mounted:
+            return screen.call_later(self.run_action, action, screen, namespaces)
+        return await super().run_action(action, default_namespace, namespaces)
 
     def _handle_exception(self, error: Exception) -> None:
         """While the app is leaving, a screen that has just been opened may miss its parts: no mistake."""

@@ -75,6 +75,20 @@ async def test_compare_left_twice(stage: Callable[..., Any]) -> None:
         await s.until(lambda: isinstance(s.app.screen, WatchScreen))
 
 
+async def test_keys_that_come_before_a_screen_has_its_parts(stage: Callable[..., Any]) -> None:
+    """Each key's action runs on what is on top by then, which may have been opened only just."""
+    async with stage() as s:
+        await s.until(lambda: s.steps)
+        s.app.branch(0)
+        opening = s.app.screen
+        assert not opening.is_mounted
+        for action in ("view(2)", "cursor(-1)", "zoom(True)", "copy", "nudge('decay', 1)"):
+            await s.app.run_action(action, opening)
+        await s.says("copied")
+        assert s.app.screen is opening
+        assert opening.has_class("-inside")
+
+
 async def test_keys_that_come_when_the_app_leaves(stage: Callable[..., Any]) -> None:
     async with stage() as s:
         s.type("q", *["escape", "l", "z", "1", "enter", "question_mark", "ctrl+o"] * 3)
