@@ -84,7 +84,7 @@ async def test_keys_that_come_before_a_screen_has_its_parts(stage: Callable[...,
         assert not opening.is_mounted
         for action in ("view(2)", "cursor(-1)", "zoom(True)", "copy", "nudge('decay', 1)"):
             await s.app.run_action(action, opening)
-        await s.says("copied")
+        await s.says("decay 0 → 0.01")
         assert s.app.screen is opening
         assert opening.has_class("-inside")
 
