@@ -30,7 +30,7 @@ from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.recovery import journal_path
 from pandatui.sessions.store import Stored, belongings, look, read
 
-KILLS = int(os.environ.get("PANDATUI_KILLS", "6"))
+KILLS = int(os.environ.get("PANDATUI_KILLS", "5"))
 SEED = os.environ["PANDATUI_SEED"]
 PERCENT = {"the app": 34, "a resumed run": 16, "a long run": 3}  # of the kills; the rest are of a new run
 STRINGS = int(os.environ.get("PANDATUI_STRINGS", "12"))

@@ -25,7 +25,7 @@ from pathlib import Path
 import pyte
 import pytest
 
-ATTACKS = int(os.environ.get("PANDATUI_KILLS", "6"))
+ATTACKS = int(os.environ.get("PANDATUI_KILLS", "4"))
 SEED = os.environ["PANDATUI_SEED"]
 LONG = 30.0  # seconds: only a failure waits so long
 PROGRAM = str(Path(sys.executable).with_name("pandatui"))

@@ -26,12 +26,12 @@ from pandatui.training.events import JUMPS
 pytestmark = pytest.mark.campaign
 
 EIGHT_HOURS = 660_000  # steps: an epoch a second, 23 mini-batches an epoch
-NIGHT = int(os.environ.get("PANDATUI_NIGHT", "2500"))
+NIGHT = int(os.environ.get("PANDATUI_NIGHT", "1500"))
 LONG = NIGHT >= 100_000
 EVERY = 0.5 if LONG else 0.05  # seconds from one of the monkey's gestures to the next
 UNDOS = max(3, 100 * NIGHT // EIGHT_HOURS)
 BRANCHES = max(1, 20 * NIGHT // EIGHT_HOURS)
-GESTURES = 20  # at the least
+GESTURES = 12  # at the least
 ONE_SESSION = 0.4  # of the night, before the first branch: a curve that no longer is kept whole
 RUN = ("--data", "digits", "--epochs", "28800", "--pace", "max" if LONG else "40")
 PATIENCE = 60.0  # seconds without a step, whatever is pressed: only a failure waits so long

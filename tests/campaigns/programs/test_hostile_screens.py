@@ -20,7 +20,7 @@ from pandatui.sessions.schema import integrity_of
 pytestmark = pytest.mark.campaign
 
 BATCH = 100  # strings in one folder
-FEW = 12  # in the short form
+FEW = 8  # in the short form
 PATIENCE = 3.0  # seconds for a key to be answered
 TRIES = 20  # times that it is pressed
 # What Textual sends of its own: colours, places and modes, and the shape of the pointer.
