@@ -2,15 +2,21 @@
 
 from __future__ import annotations
 
+import gc
+from collections import Counter
 from collections.abc import Callable
 from typing import Any
 
 import pytest
 
+from pandatui.sessions import Recorder
+from pandatui.training import Driver
 from pandatui.tui.leaving import Palette
+from pandatui.tui.live import Live
 from pandatui.tui.screens.ask import AskScreen, ConfirmScreen, TwinsScreen
 from pandatui.tui.screens.compare import CompareScreen
 from pandatui.tui.screens.new_run import NewRunScreen
+from pandatui.tui.screens.pick import PickScreen
 from pandatui.tui.screens.queue_batch import QueueBatchScreen
 from pandatui.tui.screens.record import RecordScreen
 from pandatui.tui.screens.replay import ReplayScreen
@@ -87,6 +93,30 @@ async def test_keys_that_come_before_a_screen_has_its_parts(stage: Callable[...,
         await s.says("decay 0 → 0.01")
         assert s.app.screen is opening
         assert opening.has_class("-inside")
+
+
+async def test_what_is_left_is_let_go(stage: Callable[..., Any]) -> None:
+    """After branches, ghosts, comparisons and lists there is one run, and one screen that shows it."""
+    async with stage() as s:
+        for _ in range(4):
+            await s.until(lambda: s.steps)
+            s.app.branch(0)
+            await s.until(lambda: isinstance(s.app.screen, WatchScreen) and s.app.screen.is_mounted)
+            s.type("A", "g")
+            for key in ("5", "ctrl+o"):
+                s.type(key)
+                await s.until(lambda: not isinstance(s.app.screen, WatchScreen))
+                await s.seen()
+                s.type("escape")
+                await s.until(lambda: isinstance(s.app.screen, WatchScreen))
+        await s.seen()
+        kinds = (WatchScreen, SessionsScreen, CompareScreen, PickScreen, Live, Driver, Recorder)
+
+        def alive() -> Counter[str]:
+            gc.collect()
+            return Counter(type(each).__name__ for each in gc.get_objects() if isinstance(each, kinds))
+
+        await s.until(lambda: set(alive().values()) == {1}, "for the one run to be left")
 
 
 async def test_keys_that_come_when_the_app_leaves(stage: Callable[..., Any]) -> None:
