@@ -88,6 +88,7 @@ class ShiftView(InsideView):
     """A heat map: time across, value up, density as shade; `companions` have the counterpart."""
 
     TITLE = "what batch norm does: how the inputs of a layer's activation are spread, epoch by epoch"
+    EVERY = 2.0  # its picture changes everywhere, some 35 kB for the terminal
 
     def __init__(self, companions: Companions | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)

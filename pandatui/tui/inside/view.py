@@ -27,6 +27,7 @@ class InsideView(Drawn):
     """
 
     TITLE = ""
+    EVERY = 0.0  # seconds from an answer to the next question, at least, while the run trains
 
     class Answered(Message):
         """A run has answered, in its thread."""
@@ -76,7 +77,7 @@ class InsideView(Drawn):
             self._excuse = plain(str(error), 300)
             self.redraw()
             return
-        self._due = time.monotonic() + seconds / SHARE
+        self._due = time.monotonic() + max(self.EVERY, seconds / SHARE)
         if self.display:
             self._excuse = ""
             self.show(facts)
