@@ -105,8 +105,8 @@ read all of them at once. The table has the settings that are not the same in al
         if (session.steps, len(session.events)) != (self._session.steps, len(self._session.events)):
             self._session = session
             self._first = Compared.of(session)
-        self._rested = now + REST * (time.monotonic() - now)
         self.look_again()
+        self._rested = time.monotonic() + REST * (time.monotonic() - now)
 
     # -- what is shown -----------------------------------------------------------------------------------
 
