@@ -84,6 +84,13 @@ def nobody_holds(folder: Path) -> None:
     assert not [*folder.rglob("*.tmp"), *folder.rglob("*.journal")]
 
 
+def as_it_was(session: Path, raw: bytes) -> None:
+    """Take away the session with all that belongs to it, and put back its file."""
+    for each in session.parent.glob(f"{session.stem}*"):
+        subprocess.run(["rm", "-r", each], check=True)
+    session.write_bytes(raw)
+
+
 def test_two_go_on_with_one_session(attacks: Any) -> None:
     found = attacks("two on one session")
     alone = found.answer("train", *RUN, "--epochs", "36", "--json", "--name", "alone")
@@ -92,9 +99,7 @@ def test_two_go_on_with_one_session(attacks: Any) -> None:
     shared = found.folder / "shared.json"
     raw = shared.read_bytes()
     for _ in range(max(2, found.count // 3)):
-        for each in found.folder.glob("shared*"):
-            subprocess.run(["rm", "-r", each], check=True)
-        shared.write_bytes(raw)
+        as_it_was(shared, raw)
         go_on = ("resume", "shared", "--epochs", "36", "--headless", "--json")
         ends = both(found, go_on, go_on)
         told_apart(found, ends)
@@ -130,9 +135,7 @@ def test_the_app_and_resume_go_on_with_one_session(attacks: Any) -> None:
     shared = found.folder / "shared.json"
     raw = shared.read_bytes()
     for _ in range(max(2, found.count // 3)):
-        for each in found.folder.glob("shared*"):
-            subprocess.run(["rm", "-r", each], check=True)
-        shared.write_bytes(raw)
+        as_it_was(shared, raw)
         go_on = ("resume", "shared", "--epochs", "100000")
         with gate(found.folder) as (ready, open_it):
             app = found.terminal(*go_on, ready=ready)
