@@ -1,19 +1,19 @@
 """What watching costs: `python -m benchmarks.screen`. The real program on a pty of 120×36, nothing else.
 
 Rows: training under the watch screen at full pace against headless, per network and view, with a ghost and
-with twins; bytes sent to the terminal; what an epoch's histograms of the layers' inputs take; key press to
-the answer on the screen while training at full pace; start-up times. Ratios come from runs taken in turn,
-so that a machine whose speed drifts does not favour one side.
+with twins, and the bytes sent to the terminal meanwhile; what an epoch's histograms of the layers' inputs
+take; key press to the answer on the screen while training at full pace; start-up times. Those that are set
+against each other have two seconds in turn, the others being held: a machine whose speed drifts favours none.
 """
 
 import argparse
 import contextlib
 import fcntl
-import json
 import os
 import pty
 import re
 import select
+import signal
 import statistics
 import struct
 import subprocess
@@ -27,13 +27,13 @@ from pathlib import Path
 
 import numpy as np
 
+from pandatui.sessions.store import look
 from pandatui.training import Run
 from pandatui.training.environment import pin_blas
 from pandatui.training.setup import RunOptions, prepare
 
 PROGRAM = [sys.executable, "-m", "pandatui"]
 SIZE = (120, 36)
-VIEWS = {"2": "layers", "3": "batch norm", "4": "predictions", "5": "compare"}
 
 
 @contextlib.contextmanager
@@ -69,66 +69,98 @@ def read_until(master: int, wanted: bytes, seconds: float) -> tuple[bytes, float
     raise TimeoutError(f"{wanted!r} not on the screen within {seconds} s")
 
 
-def read_while(master: int, going: Callable[[], bool], seconds: float) -> bytes:
-    """Everything sent while something goes on, which is asked five times a second."""
-    seen, end, asked = b"", time.perf_counter() + seconds, 0.0
-    while time.perf_counter() < end:
-        ready, _, _ = select.select([master], [], [], 0.05)
-        if ready:
-            seen += os.read(master, 65_536)
-        if time.perf_counter() - asked > 0.2:
-            asked = time.perf_counter()
-            if not going():
-                return seen
-    raise TimeoutError(f"still going on after {seconds} s")
-
-
-def finished(session: Path) -> bool:
-    """Whether its record says so."""
-    return session.exists() and b'"status": "finished"' in session.read_bytes()[:400]
-
-
-def headless(arguments: list[str], folder: Path) -> float:
-    """steps/s without a screen."""
-    command = [*PROGRAM, "train", *arguments, "--json", "--sessions", str(folder)]
-    done = subprocess.run(command, capture_output=True, check=True)
-    return float(json.loads(done.stdout)["steps_per_second"])
-
-
+BEFORE = "a-run-of-before"
 Keys = Sequence[tuple[bytes, bytes]]  # each with what it brings to the screen
-GHOST: Keys = ((b"A", rb"in use from step"), (b"g", rb"left alone"))
-TWINS: Keys = ((b"t", rb"bump real"), (b"h", rb"5 seeds"))
+WITHOUT = "without a screen"
+VIEWS: dict[str, Keys] = {
+    "view 1, the curve": (),
+    "view 2, layers": ((b"2", rb"front to back"),),
+    "view 3, batch norm": ((b"3", rb"what batch norm does"),),
+    "view 4, predictions": ((b"4", rb"predictions on dev"),),
+    "view 5, compare": ((b"5", rb"leave it"), (b"\r", BEFORE.encode())),
+}
+BESIDE: dict[str, Keys] = {
+    "view 1": (),
+    "a ghost asked for": ((b"A", rb"in use from step"), (b"g", rb"left alone")),
+    "five twins asked for": ((b"t", rb"bump real"), (b"h", rb"5 seeds")),
+}
+TURN = 2.0  # seconds; starting and opening a view are over before the first
+WARM = 4.0
 
 
-def watched(arguments: list[str], folder: Path, keys: Keys = (), view: str = "1") -> tuple[float, float]:
-    """steps/s under the watch screen at full pace, and bytes a second sent to the terminal meanwhile.
+class Racer:
+    """A run that is let go when it is its turn, and held when it is another's."""
 
-    `view`: the key of the view that is shown from the first frame on.
+    def __init__(self, process: subprocess.Popen[bytes], master: int | None, session: Path) -> None:
+        self._process, self._master, self._session = process, master, session
+        self._held, self._since = 0.0, time.perf_counter()  # seconds in all; since when
+        self._at = (0, 0.0)  # steps and seconds without those that it was held, at the end of its last turn
+        self._active, self._sent = 0.0, 0
+
+    @property
+    def bytes_per_second(self) -> float:
+        return self._sent / self._active
+
+    def turn(self, seconds: float = TURN) -> float:
+        """Let it go for so long: its steps/s since its last turn, the time between not counted."""
+        began = time.perf_counter()
+        os.killpg(self._process.pid, signal.SIGCONT)
+        self._held += began - self._since
+        while (rest := began + seconds - time.perf_counter()) > 0:
+            if self._master is None:
+                time.sleep(rest)
+            elif select.select([self._master], [], [], rest)[0]:
+                self._sent += len(os.read(self._master, 65_536))
+        os.killpg(self._process.pid, signal.SIGSTOP)
+        self._since = time.perf_counter()
+        self._active += self._since - began
+        found = look(self._session).session  # by its journal, which has both of one moment
+        assert found is not None
+        before, self._at = self._at, (found.steps, found.seconds - self._held)
+        return (self._at[0] - before[0]) / (self._at[1] - before[1])
+
+
+@contextlib.contextmanager
+def racing(arguments: list[str], folder: Path, keys: Keys | None) -> Iterator[Racer]:
+    """On a terminal at full pace, with these keys pressed; None: without a screen.
+
+    `folder` is its own, and there is a session in it already, to be compared with.
     """
-    name = f"watched-{time.monotonic_ns()}"
-    with on_terminal([*arguments, "--pace", "max", "--name", name], folder) as (process, master):
-        before = b""
-        if keys or view != "1":
-            before, _ = read_until(master, rb"epoch \d", 60)
-        for key, brings in keys:
-            os.write(master, key)
-            before += read_until(master, brings, 10)[0]
-        if view != "1":
-            os.write(master, view.encode())
-        if view == "5":  # with the newest session
-            before += read_until(master, rb"leave it", 10)[0]
-            os.write(master, b"\r")
-        sent = before + read_while(master, lambda: not finished(folder / f"{name}.json"), 300)
-        if view == "5":  # a screen of its own
-            os.write(master, b"\x1b")
-            read_until(master, rb"epochs done", 10)
-        os.write(master, b"q")
-        with contextlib.suppress(OSError):  # the terminal goes with the program
-            while os.read(master, 65_536):
-                pass
+    whole(["train", "--data", "digits", "--epochs", "40", "--name", BEFORE, "--sessions", str(folder)])
+    named, session = [*arguments, "--name", "it"], folder / "it.json"
+    if keys is not None:
+        with on_terminal([*named, "--pace", "max"], folder) as (process, master):
+            read_until(master, rb"train \d", 60)
+            for key, brings in keys:
+                os.write(master, key)
+                read_until(master, brings, 20)
+            yield Racer(process, master, session)
+        return
+    command = [*PROGRAM, "train", *named, "--sessions", str(folder)]
+    process = subprocess.Popen(
+        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, start_new_session=True
+    )
+    try:
+        yield Racer(process, None, session)
+    finally:
+        process.kill()
         process.wait()
-    session = json.loads((folder / f"{name}.json").read_bytes())
-    return session["steps"] / session["seconds"], len(sent) / session["seconds"]
+
+
+def race(ways: dict[str, Keys | None], arguments: list[str], folder: Path, rounds: int) -> None:
+    """Print each way's speed as a share of the first's in the same round, and what it sends."""
+    with contextlib.ExitStack() as stack:
+        racers: dict[str, Racer] = {}
+        for name, keys in ways.items():
+            own = Path(stack.enter_context(tempfile.TemporaryDirectory(dir=folder)))
+            racers[name] = stack.enter_context(racing(arguments, own, keys))
+            racers[name].turn(WARM)
+        speeds = [{name: each.turn() for name, each in racers.items()} for _ in range(rounds)]
+        first, *others = ways
+        for name in others:
+            ratios = [of_round[name] / of_round[first] for of_round in speeds]
+            sent = racers[name].bytes_per_second / 1000
+            print(f"  {name}, against {first}: {spread(ratios)}; {sent:.0f} kB/s")
 
 
 def share_of_histograms(arguments: list[str]) -> float:
@@ -205,43 +237,27 @@ def spread(values: list[float], form: str = "{:.2f}") -> str:
 
 def main(arguments: list[str] | None = None) -> None:
     parser = argparse.ArgumentParser(description=__doc__)
-    parser.add_argument("--repeats", type=int, default=5)
-    parser.add_argument("--quick", action="store_true", help="two repeats")
+    parser.add_argument("--rounds", type=int, default=12, help="turns of two seconds that each way has")
+    parser.add_argument("--repeats", type=int, default=5, help="of what is over in a second")
+    parser.add_argument("--quick", action="store_true", help="two of each")
     given = parser.parse_args(arguments)
     if given.quick:
-        given.repeats = 2
+        given.rounds = given.repeats = 2
     with tempfile.TemporaryDirectory() as name:
         folder = Path(name)
-        images = str(made_images(folder))
-        rows = [
-            ("64-64-32-10, m=64", ["--data", "digits", "--epochs", "2000"]),
-            (
-                "784-512-256-10, m=128",
-                ["--data", images, "--hidden", "512,256", "--batch-size", "128", "--epochs", "5"],
-            ),
-        ]
-        for label, arguments in rows:
-            ratios, sent = [], []
-            for _ in range(given.repeats):
-                plain = headless(arguments, folder)
-                speed, bytes_sent = watched(arguments, folder)
-                ratios.append(speed / plain)
-                sent.append(bytes_sent / 1000)
-            print(f"watched against headless, {label}: {spread(ratios)}; kB/s sent {spread(sent, '{:.1f}')}")
-            for view, name in VIEWS.items():
-                ratios = []
-                for _ in range(given.repeats):
-                    plain = headless(arguments, folder)
-                    ratios.append(watched(arguments, folder, view=view)[0] / plain)
-                print(f"the same with view {view}, {name}: {spread(ratios)}")
-            shares = [100 * share_of_histograms(arguments) for _ in range(given.repeats)]
-            print(f"an epoch's histograms, {label}: {spread(shares)} % of training")
-        small = ["--data", "digits", "--epochs", "600"]
-        for label, keys in (("a ghost", GHOST), ("five twins", TWINS)):
-            ratios = [
-                watched(small, folder, keys)[0] / watched(small, folder)[0] for _ in range(given.repeats)
-            ]
-            print(f"with {label} asked for against without, 64-64-32-10, m=64: {spread(ratios)}")
+        small = ["--data", "digits"]
+        large = ["--data", str(made_images(folder)), "--hidden", "512,256", "--batch-size", "128"]
+        endless = ["--epochs", "1000000"]
+        for label, arguments, epochs in (
+            ("64-64-32-10, m=64", small, "2000"),
+            ("784-512-256-10, m=128", large, "5"),
+        ):
+            print(f"training at full pace, {label}:")
+            race({WITHOUT: None} | VIEWS, arguments + endless, folder, given.rounds)
+            shares = [100 * share_of_histograms([*arguments, "--epochs", epochs]) for _ in range(3)]
+            print(f"  an epoch's histograms: {spread(shares)} % of training")
+        print("beside training at full pace, 64-64-32-10, m=64:")
+        race(dict(BESIDE), small + endless, folder, given.rounds)
         times = key_to_screen(["--data", "digits", "--epochs", "100000"], folder, 100)
         p99 = times[int(len(times) * 0.99) - 1]
         print(f"key to screen: p50 {times[len(times) // 2] * 1000:.0f} ms, p99 {p99 * 1000:.0f} ms")

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Mapping
 from functools import partial
 
@@ -22,6 +23,9 @@ from pandatui.tui.memory import one_heap
 from pandatui.tui.terminal import TerminalDriver
 
 MOST_PASTED = 10_000  # characters
+# seconds, for Python's 5 ms: a step gives the interpreter away at each matrix product, and while the screen is
+# drawn would wait so long for it after each of them
+_TURN = 0.001
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
 
@@ -81,6 +85,7 @@ class TerminalApp(App[None]):
 def prepare_process() -> None:
     """What the app needs of the process before it is made."""
     one_heap()
+    sys.setswitchinterval(_TURN)
     if os.environ.get("NO_COLOR") == "":
         del os.environ["NO_COLOR"]  # https://no-color.org: an empty one says nothing; for Textual it is a yes
     if signal.getsignal(signal.SIGINT) is not signal.SIG_IGN:

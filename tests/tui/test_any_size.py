@@ -1,6 +1,7 @@
 """Terminals of every size from 1×1 to 200×60: every screen is drawn in each, and the app goes on answering.
 
-`PANDATUI_SIZES` says how many sizes for each screen, or `all` 12,000; `PANDATUI_SEED` takes the same again.
+`PANDATUI_SIZES` says how many of the 12,000 sizes for each screen, or `all`: each size on one of the screens,
+dealt out at random, besides those where layouts change on each; `PANDATUI_SEED` takes the same again.
 """
 
 from __future__ import annotations
@@ -67,7 +68,9 @@ def sizes(screen: str) -> list[tuple[int, int]]:
     chance = random.Random(f"{SEED}/{screen}")
     every = [*itertools.product(range(1, WIDEST + 1), range(1, HIGHEST + 1))]
     if SIZES == "all":
-        return every
+        random.Random(SEED).shuffle(every)
+        names = [name for group in SCREENS.values() for name in group]
+        return [*CORNERS, *EDGES, *every[names.index(screen) :: len(names)]]
     kinds = [chance.sample(each, len(each)) for each in (CORNERS, EDGES, every)]
     mixed = [size for sizes in itertools.zip_longest(*kinds) for size in sizes if size is not None]
     return [(1, 1), *mixed[: int(SIZES) - 1]]
