@@ -1,8 +1,8 @@
 """Memory that is given back. glibc gives each thread a heap of its own, which seldom shrinks.
 
 The app's threads come and go with runs, and each copies and encodes whole records: in a night of branches and
-saves that would be a hundred megabytes of holes. What is larger than `_LARGE` lies outside of the heap; not less,
-since a run copies its weights every few dozen steps, and memory that is given back each time is paid for again.
+saves that would be a hundred megabytes of holes. Only what is larger than `_LARGE` lies outside of the heap:
+a run copies its weights every few dozen steps, and memory given back each time is paid for again.
 """
 
 import contextlib

@@ -23,8 +23,8 @@ from pandatui.tui.memory import one_heap
 from pandatui.tui.terminal import TerminalDriver
 
 MOST_PASTED = 10_000  # characters
-# seconds, for Python's 5 ms: a step gives the interpreter away at each matrix product, and while the screen is
-# drawn would wait so long for it after each of them
+# seconds, for Python's 5 ms: a step gives the interpreter away at each matrix product, and while the screen
+# is drawn would wait so long for it after each of them
 _TURN = 0.001
 _SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 
