@@ -14,7 +14,7 @@ from pandatui.sessions.checkpoints import folder_of
 from pandatui.sessions.lock import is_at, locked
 from pandatui.sessions.recovery import journal_path, with_journal
 from pandatui.sessions.schema import EventRecord, Session, SessionError, decode, encode
-from pandatui.sessions.store import NameRefused, belongings, check_name, read, write_whole
+from pandatui.sessions.store import NameRefused, belongings, check_name, check_regular, read, write_whole
 from pandatui.training.run import MAX_NOTE
 
 
@@ -118,8 +118,10 @@ def _checked(name: str) -> str:
 
 
 def _regular(path: Path) -> None:
-    if not path.is_file():
-        raise SessionError(f"{path.name!r}: expected a regular file")
+    try:
+        check_regular(path)
+    except SessionError as error:
+        raise SessionError(f"{path.name!r}: {error}") from None
 
 
 def _closed(path: Path) -> Session:

@@ -175,8 +175,7 @@ def read(path: Path) -> tuple[Session, bool]:
 def read_as(path: Path, noun: str, decoded: Callable[[bytes], T]) -> T:
     """What a file of ours, a `noun`, decodes to. Raises SessionError with the file's name."""
     try:
-        if not path.is_file():
-            raise SessionError("expected a regular file")
+        check_regular(path)
         with path.open("rb") as file:
             raw = file.read(MAX_BYTES + 1)
         if len(raw) > MAX_BYTES:
@@ -185,6 +184,12 @@ def read_as(path: Path, noun: str, decoded: Callable[[bytes], T]) -> T:
     except (SessionError, OSError) as error:
         reason = error.strerror if isinstance(error, OSError) else str(error)
         raise SessionError(f"{path.name!r}: {reason}") from None
+
+
+def check_regular(path: Path) -> None:
+    """Raises SessionError, without the file's name, where there is no file or what could block."""
+    if not path.is_file():
+        raise SessionError("expected a regular file" if os.path.lexists(path) else "no such file")
 
 
 def write_whole(path: Path, raw: bytes, *, new: bool = False) -> None:

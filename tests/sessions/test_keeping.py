@@ -222,6 +222,8 @@ def test_what_is_no_session_has_nothing_of_its_own(kept):
     (kept.parent / "folder.json").mkdir()
     with pytest.raises(SessionError, match="regular file"):
         delete(kept.parent / "folder.json")
+    with pytest.raises(SessionError, match="no such file"):
+        delete(kept.parent / "gone.json")
     assert everything(kept.parent) == before
 
 

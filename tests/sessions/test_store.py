@@ -233,6 +233,12 @@ def test_a_pipe_is_not_waited_for(store):
     ]
 
 
+def test_what_is_gone_is_no_pipe(store):
+    store.path("one").unlink()
+    with pytest.raises(SessionError, match=r"'one\.json': no such file"):
+        read(store.path("one"))
+
+
 # -- where the folder is --
 
 
