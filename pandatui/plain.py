@@ -18,6 +18,11 @@ def plain(text: str, limit: int = 200) -> str:
     return shown if len(shown) <= limit else shown[: limit - 1] + "…"
 
 
+def one_line(error: BaseException, limit: int = 300) -> str:
+    """What an error says, which may quote what was found in a file, as `plain` text."""
+    return plain(" ".join(str(error).split()), limit)
+
+
 def harmless(text: str) -> str:
     """`text` for a file that may be shown by a terminal: what one would act on as an escape, all else kept.
 

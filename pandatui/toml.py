@@ -3,6 +3,8 @@
 import tomllib
 from typing import Any
 
+from pandatui.plain import one_line
+
 MAX_BYTES = 2**20
 _MOST_DOTS = 25_000_000  # a name of n parts costs n² to read
 
@@ -21,7 +23,7 @@ def read_toml(raw: bytes, what: str) -> dict[str, Any]:
     except RecursionError:
         raise TomlError(f"not TOML as expected: nested deeper than a {what} is") from None
     except tomllib.TOMLDecodeError as error:
-        raise TomlError(f"not TOML as expected: {' '.join(str(error).split())[:300]}") from None
+        raise TomlError(f"not TOML as expected: {one_line(error)}") from None
     except ValueError:  # int() has a limit
         raise TomlError(f"not TOML as expected: a number with far more digits than a {what} has") from None
 

@@ -11,6 +11,7 @@ from typing import Any
 import msgspec
 from msgspec import Struct
 
+from pandatui.plain import one_line
 from pandatui.search.records import Environment, RoundRecord, StudyRecord, TrialRecord, restored
 from pandatui.sessions.journal import check_owner
 from pandatui.sessions.records import JournalError, Record, read_journal
@@ -52,7 +53,7 @@ def merged(found: StudyRecord, records: Sequence[Record]) -> StudyRecord:
         try:
             _take(study, msgspec.convert(record, Line))
         except (msgspec.ValidationError, JournalError) as error:
-            raise JournalError(f"journal: record {number}: {str(error)[:200]}") from None
+            raise JournalError(f"journal: record {number}: {one_line(error, 200)}") from None
     if (study.rounds, study.trials) == (found.rounds, found.trials):
         return found
     try:

@@ -7,7 +7,7 @@ from typing import Any
 
 from pandatui.data import DataError
 from pandatui.data.opening import open_regular
-from pandatui.plain import harmless
+from pandatui.plain import harmless, one_line
 from pandatui.search.spec import Spec, SpecError
 from pandatui.toml import MAX_BYTES, TomlError, read_toml, text_of
 
@@ -73,7 +73,7 @@ def from_json(raw: bytes) -> Spec:
     except (SpecError, TomlError) as error:
         raise SpecError(str(error)) from None
     except (ValueError, RecursionError) as error:
-        raise SpecError(f"not JSON as expected: {_short(error)}") from None
+        raise SpecError(f"not JSON as expected: {one_line(error)}") from None
     return _made(plain)
 
 
@@ -109,7 +109,7 @@ def _made(plain: object) -> Spec:
     try:
         return Spec.from_plain(plain)
     except SpecError as error:
-        raise SpecError(_short(error)) from None
+        raise SpecError(one_line(error)) from None
 
 
 def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
@@ -123,10 +123,6 @@ def _once(pairs: Iterable[tuple[str, Any]]) -> dict[str, Any]:
 
 def _no_number(text: str) -> None:
     raise SpecError(f"{text}: expected a number")
-
-
-def _short(error: Exception) -> str:
-    return " ".join(str(error).split())[:300]
 
 
 def _line(name: str, value: object, note: str) -> str:

@@ -17,6 +17,7 @@ from typing import Any
 
 import numpy as np
 
+from pandatui.plain import one_line
 from pandatui.sessions.store import write_whole
 from pandatui.training import Run
 from pandatui.training.batches import BatchesState
@@ -211,8 +212,7 @@ def decode(raw: bytes, run: Run) -> Checkpoint:
     except CheckpointError:
         raise
     except _UNREADABLE as error:
-        says = " ".join(str(error).split())[:200]  # an archive's error may quote all that it found
-        raise CheckpointError(f"not a checkpoint: {type(error).__name__}: {says}") from None
+        raise CheckpointError(f"not a checkpoint: {type(error).__name__}: {one_line(error, 200)}") from None
 
 
 def _member(archive: zipfile.ZipFile, name: str, most: int) -> bytes:

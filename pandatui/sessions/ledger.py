@@ -10,6 +10,7 @@ import msgspec
 import numpy as np
 from msgspec import Meta, Struct
 
+from pandatui.plain import one_line
 from pandatui.sessions.records import JournalError, Record
 from pandatui.sessions.schema import (
     Blocks,
@@ -123,7 +124,7 @@ def merged(session: Session, records: tuple[Record, ...]) -> Session:
         try:
             found = msgspec.convert(record, EventsLine | CostsLine | DevLine | EndLine)
         except msgspec.ValidationError as error:
-            raise JournalError(f"journal: record {number}: {str(error)[:200]}") from None
+            raise JournalError(f"journal: record {number}: {one_line(error, 200)}") from None
         path.take(found)
     return path.session()
 

@@ -16,6 +16,7 @@ from typing import Annotated, Any, Literal
 import msgspec
 from msgspec import Meta, Struct
 
+from pandatui.plain import one_line
 from pandatui.training.config import MAX_EPOCHS, MAX_STEP, ConfigError, RunConfig, check_knob
 from pandatui.training.distributions import BINS, MOST_COLUMNS
 from pandatui.training.knobs import LIVE
@@ -230,7 +231,7 @@ def in_one_line(noun: str) -> Iterator[None]:
     except SessionError:
         raise
     except (msgspec.DecodeError, RecursionError, ValueError, OverflowError) as error:
-        raise SessionError(f"not a {noun} as expected: {str(error)[:300]}") from None
+        raise SessionError(f"not a {noun} as expected: {one_line(error)}") from None
 
 
 def plain_of(raw: bytes, noun: str, version: int, most: Mapping[bytes, int] = MOST) -> dict[str, Any]:

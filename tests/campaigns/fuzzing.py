@@ -17,6 +17,7 @@ import resource
 import sys
 import time
 import traceback
+import unicodedata
 import warnings
 from collections import Counter
 from contextlib import nullcontext
@@ -77,8 +78,8 @@ class Attack:
                 self._fell(f"{called}: {error}", called, raw)
             self.seen[f"{kind} refused"] += 1
             says = str(error)
-            if "\n" in says or not says or len(says) > LONGEST_LINE:
-                self._fell(f"not one line: {says[:60]!r}", called, raw)
+            if not says or len(says) > LONGEST_LINE or any(unicodedata.category(c) == "Cc" for c in says):
+                self._fell(f"{called} not in one line: {says[:200]!r}", f"{kind}: what it says", raw)
             return f"{type(error).__name__} {says}"
         except (Exception, RecursionError) as error:
             frames = [

@@ -306,6 +306,7 @@ LINES = [
     {"kind": "round", "round": {"number": 5, "box": {}, "first": 1, "last": 1, "decided": []}, "trials": []},
     {"kind": "round", "round": {"number": 4, "box": {}, "first": 1, "last": 1, "decided": []}, "trials": []},
     {"kind": "exec"},
+    {"kind": "trials", "trials": [], "environments": [], "mo\nre\x1b[2J": 1},
     {},
 ]
 
@@ -318,7 +319,7 @@ def test_a_journal_from_strangers_is_refused_or_does_no_harm(raw, line):
     except JournalError as error:
         says = str(error)
     assert not says or says.startswith("journal: ")
-    assert "\n" not in says
+    assert not {"\n", "\x1b"} & set(says)
 
 
 def test_the_file_of_another_kind_is_named(tmp_path):

@@ -64,6 +64,13 @@ def test_two_thousand_flipped_bits_pass_for_nothing_else(raw):
             assert not found[1] or json.loads(flipped) == content
 
 
+def test_a_key_that_nobody_knows_is_quoted_on_one_line(raw):
+    found, says = decoded(raw.replace(b'"steps":', b'"st\\neps\\u001b[2J":', 1))
+    assert found is None
+    assert "eps" in says
+    assert not {"\n", "\x1b"} & set(says)
+
+
 def places(value, path=()):
     """The paths of all values inside a JSON value."""
     yield path
