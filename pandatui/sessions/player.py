@@ -302,6 +302,7 @@ class Player:
             abandoned=tuple((s, c) for event, s, c in r.abandoned if any(e.id == event for e in past)),
             seconds=self.seconds,
             speed=self._speed,
+            at_end=ended,
         )
 
     def _knobs(self, steps: int) -> dict[str, float]:

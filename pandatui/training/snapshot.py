@@ -59,6 +59,7 @@ class Snapshot:
     undo_steps: int = 0  # how far back that is
     can_redo: bool = False
     speed: float | None = None  # how many times as fast as it was a recording plays; None: it is live
+    at_end: bool = False  # whether a recording has been played to its end
     seconds: float = 0.0
     pace: float | None = None
     steps_per_second: float = 0.0

@@ -27,7 +27,7 @@ def undo_keys(s: Snapshot, width: int) -> list[tuple[str, str]]:
 def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Content:
     """The keys that can be used now, eight at the most, as many as fit."""
     if s.speed is not None:
-        keys = [("space", "play" if s.paused else "pause"), ("←→", "move"), ("<>", "speed")]
+        keys = [*_playing_keys(s), ("<>", "speed")]
         keys += [("f", "train on from here" if width >= 100 else "train on"), ("esc", "close")]
         keys += [("shift+←→", "nudge to nudge")]
     elif at_cursor and s.status != "failed":
@@ -59,11 +59,16 @@ def foot(s: Snapshot, width: int, more: int, *, at_cursor: bool = False) -> Cont
     return keys_line(keys, width)
 
 
+def _playing_keys(s: Snapshot) -> list[tuple[str, str]]:
+    """Those of a recording."""
+    return [("space", "again" if s.at_end else "play" if s.paused else "pause"), ("←→", "move")]
+
+
 def inside_foot(s: Snapshot, own: Sequence[tuple[str, str]], width: int) -> Content:
     """The keys in a view into the network, with those of its own."""
     keys = [("1", "the curve"), ("2 3 4 5", "views"), *own]
     if s.speed is not None:
-        keys += [("space", "play" if s.paused else "pause"), ("←→", "move")]
+        keys += _playing_keys(s)
     elif s.status == "running":
         keys += [("space", "go on" if s.paused else "pause"), ("a/A b/B d/D", "turn"), *undo_keys(s, 0)[:1]]
     elif s.status in ("finished", "diverged"):

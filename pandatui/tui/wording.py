@@ -58,6 +58,8 @@ class About:
 
 def state_words(s: Snapshot) -> tuple[str, str]:
     """The run's state as a sign with a word, and the style that goes with it."""
+    if s.at_end:
+        return "○ replay, at its end", "bold $warning"
     if s.speed is not None:
         return ("○ replay, paused", "bold $warning") if s.paused else ("● replay", "bold $success")
     if s.status == "failed":

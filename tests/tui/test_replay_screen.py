@@ -44,7 +44,7 @@ async def test_it_plays_stands_and_moves(stage: Opened, recorded: Path) -> None:
         await s.says("○ replay, paused")
         await s.press("end")
         await s.until(lambda: player.steps == player.session.steps)
-        await s.says("learning rate 0.1 → 0.2")
+        await s.says("learning rate 0.1 → 0.2", "○ replay, at its end", "space again")
         await s.press("shift+left")
         await s.until(lambda: player.steps == 101)
         await s.press("shift+left")
