@@ -18,6 +18,7 @@ from pandatui.sessions.checkpoints import WORTH_IT
 from pandatui.sessions.recorder import PERIOD
 from pandatui.sessions.store import look, read
 from pandatui.training import Run
+from pandatui.training.environment import pin_blas
 from pandatui.training.setup import RunOptions, prepare
 
 pytestmark = pytest.mark.campaign
@@ -72,6 +73,7 @@ def test_a_new_run_killed_at_any_moment(campaign) -> None:
 
 def epochs_that_take(seconds: float) -> int:
     """How many epochs of the wide run this machine trains in so long, about."""
+    pin_blas()  # as the command does; more threads than free cores are many times slower
     run = Run(*prepare(RunOptions(data="digits", hidden=(192, 192), epochs=1_000_000)))
     for _ in range(50):
         run.step()
@@ -147,7 +149,7 @@ def test_a_resumed_run_killed_at_any_moment_and_again(campaign) -> None:
 def test_a_long_run_killed_when_it_has_saved_by_itself(campaign) -> None:
     """Its file and its checkpoints are those of ten seconds; the journal has what came then."""
     kills = campaign("a long run")
-    train = wide(PERIOD + 3.5)
+    train = wide(PERIOD + 5)
     whole = hashes(kills.answer("train", *train, "--name", "whole"))
     for number in range(kills.count):
         path = kills.store.path(f"run-{number}")
