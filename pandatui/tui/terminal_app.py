@@ -15,6 +15,7 @@ from textual.dom import DOMNode
 from textual.driver import Driver
 from textual.drivers.linux_driver import LinuxDriver
 from textual.screen import Screen
+from textual.timer import Timer, TimerCallback
 from textual.worker import WorkerFailed
 
 from pandatui.plain import harmless
@@ -48,6 +49,24 @@ class TerminalApp(App[None]):
         loop = asyncio.get_running_loop()
         for number in _SIGNALS:
             loop.add_signal_handler(number, partial(self.finish, 128 + number))
+
+    def set_timer(
+        self,
+        delay: float,
+        callback: TimerCallback | None = None,
+        *,
+        name: str | None = None,
+        pause: bool = False,
+    ) -> Timer:
+        """As Textual does, but heard however late: it skips what is due before the timer's task has begun.
+
+        Of a timer that is heard once that is the end, and by such a one it follows the terminal's size.
+        """
+        timer = super().set_timer(delay, callback, name=name, pause=True)
+        timer._skip = False
+        if not pause:
+            timer.resume()
+        return timer
 
     async def on_event(self, event: events.Event) -> None:
         """As Textual does; but keys that come when the app leaves would find screens without widgets.

@@ -5,11 +5,14 @@ from __future__ import annotations
 import asyncio
 import itertools
 import threading
+import time
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import pytest
+from textual import _time
+from textual.geometry import Size
 
 from pandatui.data import DataError
 from pandatui.settings import load_settings, settings_file
@@ -57,6 +60,25 @@ async def test_leaving_while_a_screen_opens_is_no_error(stage: Opened, turns: in
         s.app.finish(143)
         await s.until(lambda: not s.app.is_running)
         assert s.app.return_code == 143
+
+
+async def test_a_terminal_that_changes_is_followed_however_busy_the_machine(
+    stage: Opened, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Before a timer that is heard once has begun to wait, it is late."""
+    looks = itertools.count(1)
+
+    def get_time() -> float:
+        task = asyncio.current_task()
+        once = task is not None and task.get_name().startswith("set_timer")
+        return time.monotonic() + (next(looks) / 50 if once else 0.0)
+
+    async with stage(pace=1.0) as s:
+        monkeypatch.setattr(_time, "get_time", get_time)
+        for size in (Size(80, 24), Size(110, 30)):
+            await s.pilot.resize_terminal(*size)
+            await s.until(lambda size=size: s.app.screen.outer_size == size)
+    assert next(looks) > 2
 
 
 async def test_no_screen_binds_the_keys_of_tmux_and_screen(stage: Opened) -> None:
