@@ -35,7 +35,7 @@ SIZES = os.environ.get("PANDATUI_SIZES", "3")
 SEED = os.environ["PANDATUI_SEED"]
 CORNERS = [(1, 1), (WIDEST, 1), (1, HIGHEST), (WIDEST, HIGHEST), (2, 2), (1, 2), (2, 1), (3, 3)]
 FULL = (120, 36)
-EDGES = [*itertools.product((59, 60, 99, 100, 110), (15, 16, 20, 27, 28))]  # where layouts change
+EDGES = [*itertools.product((29, 39, 40, 59, 60, 99, 100, 110), (15, 16, 20, 27, 28))]  # where layouts change
 # how each screen is reached from the watch screen, by keys and what screen they open, and how a view is left
 Way = tuple[tuple[tuple[str, ...], str], ...]
 SCREENS: dict[str, dict[str, tuple[Way, tuple[str, ...]]]] = {

@@ -38,6 +38,7 @@ class NewRunScreen(Dialog[RunOptions | None]):
     """Dismisses with what was asked for, or None. An empty field means the default."""
 
     CSS_PATH = "new_run.tcss"
+    HORIZONTAL_BREAKPOINTS = [(0, "-slim"), (40, "-wide")]  # noqa: RUF012
     AUTO_FOCUS = "#data"
     BINDINGS: ClassVar[list[BindingType]] = [
         Binding("escape", "cancel", "close", show=False),
