@@ -20,6 +20,7 @@ from pandatui.data.labels import is_missing, number, order_classes
 from pandatui.data.opening import check_size, open_regular
 from pandatui.data.raw import Raw
 from pandatui.data.standardise import Array, Progress
+from pandatui.plain import one_line
 
 CHUNK = 2048  # rows converted at once
 LONGEST_LINE = 1 << 24
@@ -112,7 +113,7 @@ class _Table:
                 return
             except csv.Error as error:
                 raise DataError(
-                    f"{self.place}: line {start + skipped}: expected cells in CSV, found damage: {error}"
+                    f"{self.place}: line {start + skipped}: expected cells in CSV, found damage: {one_line(error)}"
                 ) from None
             if cells and (len(cells) > 1 or cells[0].strip()):
                 yield start + skipped, cells

@@ -18,6 +18,7 @@ from pandatui.data.raw import check_inputs
 from pandatui.data.standardise import Array
 from pandatui.data.tables import LONGEST_LINE, choose, sniff
 from pandatui.data.taken import Standardised
+from pandatui.plain import one_line
 from pandatui.training import RunConfig
 
 _NAMES = ("x", "x_test", "x_train")
@@ -94,7 +95,9 @@ def _table(path: Path, config: RunConfig, dataset: Dataset) -> Array:
             if any(cell.strip() for cell in cells)
         ]
     except csv.Error as error:
-        raise DataError(f"{show(path)}: line {reader.line_num}: expected cells in CSV: {error}") from None
+        raise DataError(
+            f"{show(path)}: line {reader.line_num}: expected cells in CSV: {one_line(error)}"
+        ) from None
     if not rows:
         raise DataError(f"{show(path)}: expected rows of a table, found an empty file")
     columns, header = _columns(show(path), rows[0][1], config, dataset)

@@ -113,6 +113,12 @@ CSV: list[tuple[str, bytes, dict, str]] = [
         "line 31: expected cells in CSV, found damage: unexpected end",
     ),
     ("after a quote", (GOOD + '1,2,"a"b\n').encode(), {}, "line 31: expected cells in CSV, found damage"),
+    (
+        "after a quote, with tabs",
+        (GOOD.replace(",", "\t") + '1\t2\t"a"b\n').encode(),
+        {},
+        "line 31: expected cells in CSV, found damage: ' ' expected after",
+    ),
     ("old Mac", GOOD.replace("\n", "\r").encode(), {}, "expected cells in CSV, found damage"),
     (
         "names twice",
