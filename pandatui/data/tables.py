@@ -112,9 +112,8 @@ class _Table:
             except StopIteration:
                 return
             except csv.Error as error:
-                raise DataError(
-                    f"{self.place}: line {start + skipped}: expected cells in CSV, found damage: {one_line(error)}"
-                ) from None
+                line = f"{self.place}: line {start + skipped}"
+                raise DataError(f"{line}: expected cells in CSV, found damage: {one_line(error)}") from None
             if cells and (len(cells) > 1 or cells[0].strip()):
                 yield start + skipped, cells
             start = reader.line_num + 1
