@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 from rich.cells import cell_len
+from textual.events import Resize
 from textual.geometry import Size
 
 from pandatui.search.setup import prepare
@@ -111,6 +112,13 @@ def drawn(s: Any) -> tuple[int, int]:
     return (widths.pop() if len(widths) == 1 else 0), len(lines)
 
 
+def resized(app: Any, columns: int, rows: int) -> Size:
+    """As Textual's pilot does it, but without a rest until the processor is idle."""
+    size = app._driver._size = Size(columns, rows)
+    app.post_message(Resize(size, size))
+    return size
+
+
 @pytest.mark.parametrize("kind", SCREENS)
 async def test_every_screen_in_every_size(
     kind: str, stage: Callable[..., Any], shelf: None, raced: Callable[[], Racing], held_engine: Any
@@ -134,8 +142,7 @@ async def test_every_screen_in_every_size(
                 await s.until(lambda name=name: type(s.app.screen).__name__ == name, f"for {screen}")
             shown = s.app.screen
             for columns, rows in sizes(screen):
-                await s.pilot.resize_terminal(columns, rows)
-                size = Size(columns, rows)
+                size = resized(s.app, columns, rows)
                 where = f"for {screen} in {columns}×{rows}, PANDATUI_SEED={SEED}"
                 await s.until(lambda size=size: s.app.screen.outer_size == size and drawn(s) == size, where)
                 assert s.app.screen is shown
