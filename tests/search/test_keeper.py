@@ -370,7 +370,7 @@ def test_deleting_takes_what_belongs_to_the_study_alone(tmp_path, new_ready, fin
     assert delete(path) == []
     assert sorted(each.name for each in tmp_path.iterdir()) == sorted(others)
     assert read(tmp_path / others[0])[1]
-    with pytest.raises(SessionError, match="regular file"):
+    with pytest.raises(SessionError, match="no such file"):
         delete(path)
     (tmp_path / "no.study.json").write_text("[]")
     with pytest.raises(SessionError, match="not a pandatui study"):
