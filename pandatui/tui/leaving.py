@@ -1,4 +1,4 @@
-"""Leaving a screen: once, whatever is pressed how quickly.
+"""What all screens do: they are left once, whatever is pressed how quickly, and are as large as the terminal.
 
 A key that is held, or pressed twice, reaches a screen again after it has gone. Textual then takes away
 whatever is on top: what lies below, and at last the program.
@@ -6,6 +6,7 @@ whatever is on top: what lies below, and at last the program.
 
 from textual.await_complete import AwaitComplete
 from textual.command import CommandPalette
+from textual.events import Resize
 from textual.screen import ModalScreen, Screen, ScreenResultType
 
 
@@ -14,6 +15,14 @@ class Leaving(Screen[ScreenResultType]):
 
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
+
+    def on_resize(self, event: Resize) -> None:
+        """A size that the terminal has no more is not laid out.
+
+        Once laid out, a screen tells itself the size; where that came in behind the next size, it replaced it.
+        """
+        if event.size != self.app.size:
+            event.prevent_default()
 
 
 class Dialog(ModalScreen[ScreenResultType], Leaving[ScreenResultType]):

@@ -12,6 +12,7 @@ from typing import Any
 
 import pytest
 from textual import _time
+from textual.events import Resize
 from textual.geometry import Size
 
 from pandatui.data import DataError
@@ -79,6 +80,20 @@ async def test_a_terminal_that_changes_is_followed_however_busy_the_machine(
             await s.pilot.resize_terminal(*size)
             await s.until(lambda size=size: s.app.screen.outer_size == size)
     assert next(looks) > 2
+
+
+async def test_of_sizes_that_come_while_the_screen_is_busy_the_last_one_holds(stage: Opened) -> None:
+    """And not what it tells itself of the first one, which comes in behind the last."""
+    busy = asyncio.Event()
+    async with stage(pace=1.0) as s:
+        screen = s.app.screen
+        screen.call_later(busy.wait)
+        for size in (Size(80, 24), Size(110, 30)):
+            screen.call_later(asyncio.sleep, 0)  # between the sizes: side by side they would be one
+            s.app.post_message(Resize(size, size))
+            await s.until(lambda size=size: s.app.size == size and s.app._resize_event is None)
+        busy.set()
+        await s.until(lambda: screen.outer_size == Size(110, 30))
 
 
 async def test_no_screen_binds_the_keys_of_tmux_and_screen(stage: Opened) -> None:
