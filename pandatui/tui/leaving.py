@@ -16,10 +16,10 @@ class Leaving(Screen[ScreenResultType]):
     def dismiss(self, result: ScreenResultType | None = None) -> AwaitComplete:
         return super().dismiss(result) if self.app.screen is self else AwaitComplete()
 
-    def on_resize(self, event: Resize) -> None:
+    async def _on_resize(self, event: Resize) -> None:
         """A size that the terminal has no more is not laid out.
 
-        Once laid out, a screen tells itself the size; where that came in behind the next size, it replaced it.
+        A screen that is laid out tells itself its size; behind the next size, that took the next one's place.
         """
         if event.size != self.app.size:
             event.prevent_default()

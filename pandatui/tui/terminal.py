@@ -3,10 +3,11 @@
 It may also be far away, without colour or without UTF-8: what is sent is made short, and fit for it.
 
 Textual's own driver waits without end for its writer, which an error has ended; takes over the terminal a
-second time when it is told to go on without having been suspended, as the kernel does at a hang-up; and shows
-as a mistake of the program that nothing can be read.
+second time when it is told to go on without having been suspended, as the kernel does at a hang-up; shows
+as a mistake of the program that nothing can be read; and may hear of two sizes in the wrong order.
 """
 
+import asyncio
 import contextlib
 import os
 import signal
@@ -15,6 +16,8 @@ from typing import IO, Any, cast
 
 from textual.color import Color
 from textual.drivers.linux_driver import LinuxDriver
+from textual.events import Resize
+from textual.geometry import Size
 
 from pandatui.charset import cell_by_cell
 from pandatui.tui.colourless import colourless
@@ -45,6 +48,16 @@ class TerminalDriver(LinuxDriver):
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
         self._file = cast(Any, _Outlived(cast(IO[str], self._file)))
+
+    def start_application_mode(self) -> None:
+        """Read each size in the app's loop: where the signal is handled, the next one may come in between."""
+        super().start_application_mode()  # type: ignore[no-untyped-call]
+        asyncio.get_running_loop().add_signal_handler(signal.SIGWINCH, self._resized)
+
+    def _resized(self) -> None:
+        if not self._in_band_window_resize:
+            size = Size(*self._get_terminal_size())
+            self._app.post_message(Resize(size, size))
 
     def _get_terminal_size(self) -> tuple[int, int]:
         """As the terminal says: LINES and COLUMNS of the environment know nothing of later sizes."""

@@ -59,6 +59,11 @@ def look_around(terminal: Any, keys: Sequence[str] = EVERYWHERE) -> None:
     assert terminal.ends() == 128 + signal.SIGTERM, terminal.shown[-6000:].decode(errors="replace")
 
 
+def path_with(folder: Path) -> str:
+    """What the program's Python looks through: this folder, then what it is told here."""
+    return os.pathsep.join([str(folder), *filter(None, [os.environ.get("PYTHONPATH")])])
+
+
 # -- sizes ---------------------------------------------------------------------------------------------------
 
 
@@ -84,6 +89,31 @@ def test_resized_without_end_while_training(attacks: Any) -> None:
     assert (stored.warning, stored.edited, stored.holder, stored.status) == ("", False, None, "stopped")
     assert stored.session is not None
     assert stored.session.steps > 0
+
+
+# the first time that the size is (60, 10), it changes after it has been read and before it has been heard
+BETWEEN = """
+import fcntl, os, struct, termios
+def size(fd, real=os.get_terminal_size, once=[(60, 10)]):
+    found = real(fd)
+    if found in once:
+        once.clear()
+        fcntl.ioctl(fd, termios.TIOCSWINSZ, struct.pack("HHHH", 33, 118, 0, 0))
+    return found
+os.get_terminal_size = size
+"""
+
+
+def test_of_two_sizes_the_newer_one_holds(attacks: Any, tmp_path: Path) -> None:
+    (tmp_path / "sitecustomize.py").write_text(BETWEEN)
+    terminal = attacks("resizes").terminal(*ENDLESS, PYTHONPATH=path_with(tmp_path))
+    terminal.says("what happened")
+    terminal.read_for(0.5)  # the rest of the first frames
+    terminal.resize(60, 10)
+    terminal.until(lambda: os.get_terminal_size(terminal.master) == (118, 33), "the other size")
+    terminal.says("\x1b[33;", len(terminal.shown))  # the last row
+    terminal.type("q")
+    assert terminal.ends() == 0
 
 
 def test_begun_in_one_cell(attacks: Any) -> None:
@@ -220,11 +250,10 @@ def test_ctrl_c_before_the_first_frame_ends_it_without_a_word(attacks: Any, tmp_
     found = attacks("ctrl-c before the first frame")
     noted = tmp_path / "begun"
     (tmp_path / "sitecustomize.py").write_text(BEGUN.format(noted=str(noted)))
-    path = os.pathsep.join([str(tmp_path), *filter(None, [os.environ.get("PYTHONPATH")])])
     failures = []
     for number in range(found.count):
         noted.unlink(missing_ok=True)
-        terminal = found.terminal(*ENDLESS[:-1], f"run-{number}", PYTHONPATH=path)
+        terminal = found.terminal(*ENDLESS[:-1], f"run-{number}", PYTHONPATH=path_with(tmp_path))
         terminal.until(noted.exists, "the program")
         delay = 0.8 * (number + found.chance.random()) / found.count
         if number % 3 == 2:  # from when the terminal is taken over
