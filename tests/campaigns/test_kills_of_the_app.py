@@ -86,7 +86,7 @@ def pressed_and_killed(kills, number: int, path: Path) -> set[str]:
     """Press keys until the moment comes, and kill it; what it had said. Every third dies by what it says."""
     chance = kills.chance(number)
     after = kills.moment(number, -0.6, LASTS + 0.3)
-    at_a_word = number % 3 == 2
+    at_a_word = number % 3 == 0
     terminal = Terminal([*kills.command(), *APP, "--name", path.stem])
     try:
         began = since = time.monotonic()
