@@ -24,19 +24,19 @@ from pandatui.training.history import History, HistoryState
 from pandatui.training.setup import RunOptions, prepare
 
 ME = Identity("one", "id-1", "2026-01-02T03:04:05+00:00")
-NUDGES = {700: 2, 3_100: -2, 5_200: 1, 7_777: -1}
+NUDGES = {350: 2, 1_550: -2, 2_600: 1, 3_889: -1}
 
 
 @pytest.fixture(autouse=True)
 def _small_limits(monkeypatch):
-    """All costs up to 4,096, then the first and the last 2,048; dev points as far as 200, then 128."""
+    """All costs up to 2,048, then the first and the last 1,024; dev points as far as 200, then 128."""
     pin_blas()
-    for name, value in (("FULL_TRAIN", 4_096), ("END_TRAIN", 2_048), ("FULL_DEV", 200), ("END_DEV", 128)):
+    for name, value in (("FULL_TRAIN", 2_048), ("END_TRAIN", 1_024), ("FULL_DEV", 200), ("END_DEV", 128)):
         monkeypatch.setattr(History, name, value)
 
 
 def a_run(**options):
-    options = {"data": "xor", "hidden": (3,), "epochs": 5_000, "decay": 0.001, "batch_size": 250} | options
+    options = {"data": "xor", "hidden": (3,), "epochs": 2_500, "decay": 0.001, "batch_size": 250} | options
     return Run(*prepare(RunOptions(**options)))
 
 
@@ -90,7 +90,7 @@ def resumed(session, run, folder):
 @pytest.mark.parametrize("most_blocks", [8_192, 8, 2])
 def test_beyond_the_limits_it_goes_on_to_the_same_file(tmp_path, monkeypatch, steps_trained, most_blocks):
     monkeypatch.setattr("pandatui.sessions.record._MAX_BLOCKS", most_blocks)
-    run, folder = go(a_run(), 8_500), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 4_250), tmp_path / "one.checkpoints"
     session = on_disk(run, folder)
     assert session.curves.train.blocks is not None
     assert session.curves.dev_cost.blocks is not None
@@ -99,7 +99,7 @@ def test_beyond_the_limits_it_goes_on_to_the_same_file(tmp_path, monkeypatch, st
     if most_blocks > 2:
         assert not steps_trained
     assert same(again, run)
-    for stop in (9_300, 12_345):  # resumed twice
+    for stop in (4_650, 6_173):  # resumed twice
         assert same(go(again, stop), go(run, stop))
         shutil.rmtree(folder)
         session = on_disk(again, folder)
@@ -110,16 +110,16 @@ def test_beyond_the_limits_it_goes_on_to_the_same_file(tmp_path, monkeypatch, st
     assert verify(session, rerun(session, run.dataset)).identical
 
 
-@pytest.mark.parametrize("back_to", [0, 500, 2_048, 2_900, 4_096, 4_500, 6_500, 8_400])
+@pytest.mark.parametrize("back_to", [0, 250, 1_024, 1_450, 2_048, 2_250, 3_250, 4_200])
 def test_gone_back_after_a_resume_it_is_the_run_that_went_back_before(tmp_path, steps_trained, back_to):
-    run, folder = go(a_run(), 8_500), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 4_250), tmp_path / "one.checkpoints"
     again = resumed(on_disk(run, folder), run, folder)
     steps_trained.clear()
     again.apply(Rewind(back_to))
-    assert len(steps_trained) <= 300  # of this run the stride is 256
+    assert len(steps_trained) <= 150  # of this run the stride is 128
     run.apply(Rewind(back_to))
     assert same(again, run)
-    stop = back_to + 1_500
+    stop = back_to + 750
     assert same(go(again, stop), go(run, stop))
     for command in (Redo(), Undo()):
         for each in (again, run):
@@ -127,11 +127,11 @@ def test_gone_back_after_a_resume_it_is_the_run_that_went_back_before(tmp_path, 
         assert same(again, run)
     later = tmp_path / "later.checkpoints"
     session = on_disk(again, later)
-    assert same(go(resumed(session, run, later), 9_000), go(run, 9_000))
+    assert same(go(resumed(session, run, later), 4_500), go(run, 4_500))
 
 
 def test_undone_nudge_by_nudge_after_a_resume(tmp_path):
-    run, folder = go(a_run(), 8_500), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 4_250), tmp_path / "one.checkpoints"
     again = resumed(on_disk(run, folder), run, folder)
     for _ in NUDGES:
         for each in (again, run):
@@ -140,32 +140,32 @@ def test_undone_nudge_by_nudge_after_a_resume(tmp_path):
 
 
 def test_any_one_checkpoint_will_do_or_is_passed_over(tmp_path, steps_trained):
-    run, folder = go(a_run(), 6_000), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 3_000), tmp_path / "one.checkpoints"
     session = on_disk(run, folder)
     served = set()
     paths = sorted(folder.iterdir(), key=lambda path: int(path.stem))
-    for path in (*paths[::8], *(folder / f"{steps}.npz" for steps in (2_048, 3_968, 4_096, 4_224))):
+    for path in (*paths[::8], *(folder / f"{steps}.npz" for steps in (1_024, 1_984, 2_048, 2_112))):
         alone = tmp_path / "alone.checkpoints"
         alone.mkdir()
         shutil.copy(path, alone)
         steps_trained.clear()
         assert same(resumed(session, run, alone), run)
-        if len(steps_trained) < 6_000:
-            assert len(steps_trained) == 6_000 - int(path.stem)
+        if len(steps_trained) < 3_000:
+            assert len(steps_trained) == 3_000 - int(path.stem)
             served.add(int(path.stem))
         shutil.rmtree(alone)
-    assert {2_048, 4_096, 4_224} <= served  # the one at 4,096 has the costs that the file has not
-    assert not any(2_048 < steps < 4_096 for steps in served)
+    assert {1_024, 2_048, 2_112} <= served  # the one at 2,048 has the costs that the file has not
+    assert not any(1_024 < steps < 2_048 for steps in served)
 
 
 def test_at_a_step_from_the_last_checkpoint_before_it(tmp_path, steps_trained):
-    run, folder = go(a_run(), 6_000), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 3_000), tmp_path / "one.checkpoints"
     session = on_disk(run, folder)
-    for until in (1, 700, 701, 3_100, 3_101, 5_999, 6_000):
+    for until in (1, 350, 351, 1_550, 1_551, 2_999, 3_000):
         plain = rerun(session, run.dataset, until=until)
         steps_trained.clear()
         again = rerun(session, run.dataset, until=until, checkpoints=folder)
-        assert len(steps_trained) <= 256
+        assert len(steps_trained) <= 128
         assert again.steps == until
         assert again.knobs == plain.knobs
         for each in (again, plain):
@@ -175,20 +175,20 @@ def test_at_a_step_from_the_last_checkpoint_before_it(tmp_path, steps_trained):
 
 
 def test_a_branch_that_starts_from_a_checkpoint_is_the_one_from_the_seed(tmp_path, steps_trained):
-    run, folder = go(a_run(), 3_500), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 1_750), tmp_path / "one.checkpoints"
     run.apply(Nudge("decay", to=0.01))
-    go(run, 3_600)
+    go(run, 1_800)
     run.apply(Undo())
-    session = on_disk(go(run, 6_000), folder)
-    for step in (699, 3_550, 5_999):
+    session = on_disk(go(run, 3_000), folder)
+    for step in (349, 1_775, 2_999):
         plain = rerun(session, run.dataset, until=step)
         steps_trained.clear()
         again = rerun(session, run.dataset, until=step, checkpoints=folder)
         for each in (plain, again):
             assert branch(each, session, step).step == step
-        assert len(steps_trained) <= 512  # twice from the one before it
+        assert len(steps_trained) <= 256  # twice from the one before it
         assert same(again, plain)
-        assert same(go(again, step + 300), go(plain, step + 300))
+        assert same(go(again, step + 150), go(plain, step + 150))
         again.apply(Undo())
         plain.apply(Undo())
         assert same(again, plain)
@@ -197,12 +197,12 @@ def test_a_branch_that_starts_from_a_checkpoint_is_the_one_from_the_seed(tmp_pat
 
 
 def test_the_best_epochs_step_is_known_where_only_blocks_have_it():
-    run = go(a_run(), 3_000)
+    run = go(a_run(), 1_500)
     run.apply(Nudge("batch_size", times=0.5))
-    session = file_of(go(run, 6_000))
+    session = file_of(go(run, 3_000))
     ends = run.history.dev_step.last(run.epoch)
     assert len(ends) == run.epoch == session.epochs
-    turned = int((ends <= 3_000).sum()) // 64
+    turned = int((ends <= 1_500).sum()) // 64
     unknown = set()
     for epoch in range(1, run.epoch + 1):
         session.result.best_epoch = epoch
@@ -218,49 +218,49 @@ def test_the_best_epochs_step_is_known_where_only_blocks_have_it():
 
 def test_a_diverged_one_starts_from_its_last_good_checkpoint(tmp_path, steps_trained):
     wild = {"batch_norm": False, "optimizer": "sgd"}
-    run, folder = go(a_run(**wild), 4_900), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(**wild), 2_450), tmp_path / "one.checkpoints"
     run.apply(Nudge("learning_rate", to=100.0))
-    go(run, 10_000)
+    go(run, 5_000)
     assert run.status == "diverged"
     session = on_disk(run, folder)
     steps_trained.clear()
     again = rerun(session, run.dataset, checkpoints=folder)
-    assert len(steps_trained) < 1_000
+    assert len(steps_trained) < 500
     assert again.status == "diverged"
     assert same(again, run)
     assert verify(session, again).identical
     for each in (again, run):
         each.apply(Undo())
     assert same(again, run)
-    assert again.steps == 4_900
+    assert again.steps == 2_450
 
 
 def test_a_killed_one_is_gone_on_with_from_before_its_journal(tmp_path, steps_trained):
-    run, folder = go(a_run(), 6_000), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 3_000), tmp_path / "one.checkpoints"
     session = on_disk(run, folder)
-    go(run, 7_200)
-    costs = run.history.train.part(6_000, 7_200).tolist()
+    go(run, 3_600)
+    costs = run.history.train.part(3_000, 3_600).tolist()
     first = session.epochs
     dev = [s.part(first, run.epoch).tolist() for s in run.history.dev_series()]
     points = [[int(step), cost, accuracy] for step, cost, accuracy in zip(*dev, strict=True)]
     crashed = merged(
         session,
         (
-            {"kind": "costs", "from": 6_000, "costs": costs, "seconds": 2.0},
+            {"kind": "costs", "from": 3_000, "costs": costs, "seconds": 2.0},
             {"kind": "dev", "from": first, "points": points},
         ),
     )
-    assert (crashed.steps, crashed.epochs) == (7_200, run.epoch)
+    assert (crashed.steps, crashed.epochs) == (3_600, run.epoch)
     steps_trained.clear()
     again = resumed(crashed, run, folder)
-    assert len(steps_trained) == 1_200
+    assert len(steps_trained) == 600
     assert same(again, run)
 
 
 def test_ten_million_steps_are_recalled_at_once():
     steps, size = 10_000_000, 2_048
     count, epochs = steps // size, 400_000
-    costs = [0.5] * 2_048
+    costs = [0.5] * 1_024
     run = a_run()
     session = file_of(run)
     session.steps, session.epochs = steps, epochs
@@ -294,11 +294,11 @@ def test_ten_million_steps_are_recalled_at_once():
     ],
 )
 def test_a_record_that_does_not_fit_its_checkpoints_is_trained_again(tmp_path, edit, steps_trained):
-    run, folder = go(a_run(), 5_000), tmp_path / "one.checkpoints"
+    run, folder = go(a_run(), 2_500), tmp_path / "one.checkpoints"
     session = on_disk(run, folder)
     edit(session.curves.train)
     steps_trained.clear()
     again = rerun(session, run.dataset, checkpoints=folder)
-    assert len(steps_trained) >= 5_000 - 4_096
+    assert len(steps_trained) >= 2_500 - 2_048
     assert same(again, run)
     assert np.isfinite(again.history.train.first).all()
