@@ -10,6 +10,7 @@ from pandatui.tui.chart import Mark, bounded, cost_text, reading_text
 from pandatui.tui.scene import ABANDONED, DEV, GHOST, OTHER, TRAIN, Scene, dimmed
 
 _WAITING = "the first steps are on their way"
+_NARROW = 40  # columns: in fewer, names would lie on the curves; the letters of the others do
 
 
 def draw_axes(scene: Scene) -> None:
@@ -120,7 +121,11 @@ def draw_names(scene: Scene) -> None:
         spots = [(frame.right - len(words), r) for r in (row, row - 1, row + 1)]
         cells.place(words, look.muted, [*spots, (frame.left + frame.columns // 2, row)], frame.area)
     named = [(GHOST, trace.name, _end(*dimmed(scene, trace))) for trace in chart.ghosts]
-    named += [(OTHER, trace.name, _end(*dimmed(scene, trace))) for trace in chart.others]
+    narrow = frame.columns < _NARROW
+    named += [
+        (OTHER, trace.sign if narrow and trace.sign else trace.name, _end(*dimmed(scene, trace)))
+        for trace in chart.others
+    ]
     if (band := chart.band) is not None:
         named.append((GHOST, band.name, _end(share_across(chart, bounded(band.steps)), band.mean)))
     named += [  # the older ones would crowd it

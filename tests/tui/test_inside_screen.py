@@ -17,6 +17,7 @@ from pandatui.sessions.store import read
 from pandatui.training import Run
 from pandatui.training.setup import RunOptions, prepare
 from pandatui.tui.inside import predictions
+from pandatui.tui.inside.shift import ShiftView
 from pandatui.tui.inside.view import InsideView
 from pandatui.tui.screens.replay import ReplayScreen
 
@@ -175,6 +176,21 @@ async def replaying(s: Any) -> ReplayScreen:
     await s.until(lambda: isinstance(s.app.screen, ReplayScreen))
     await s.press("space")
     return s.app.screen
+
+
+@pytest.mark.parametrize(
+    ("size", "low", "high"),
+    [((200, 60), 2.0, 2.0), ((120, 36), 2.0, 2.0), ((80, 24), 0.8, 1.2), ((40, 12), 0.2, 0.4)],
+)
+async def test_a_small_picture_of_the_inputs_is_made_anew_more_often(
+    stage: Opened, size: tuple[int, int], low: float, high: float
+) -> None:
+    """For a terminal that is far away, each has about the same bytes a second."""
+    async with stage(size=size, pace=1.0) as s:
+        await s.press("3")
+        view = s.app.screen.query_one(ShiftView)
+        await s.until(lambda: view.size.area > 0)
+        assert low <= view.rest <= high
 
 
 async def test_a_replay_shows_the_inputs_on_record_up_to_where_it_plays(stage: Opened, folder: Path) -> None:

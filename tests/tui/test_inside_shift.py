@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
@@ -151,6 +152,20 @@ def test_a_layer_that_the_other_has_not_is_its_last() -> None:
     assert text[0].startswith(" hidden 1")
 
 
+@pytest.mark.parametrize(
+    ("width", "words"),
+    [
+        (60, "hidden 1 · with batch norm · dev 0.60 · epoch 38"),
+        (40, "hidden 1 · with batch norm · dev 0.60"),
+        (30, "hidden 1 · with batch norm"),
+        (12, "hidden 1"),
+    ],
+)
+def test_its_title_has_the_parts_that_there_is_room_for(width: int, words: str) -> None:
+    seen = spread([0] * 4, range(1, 5), "with batch norm · dev 0.60 · epoch 38")
+    assert lines(drawn(seen, size=(width, 12)))[0].strip() == words
+
+
 def test_of_a_run_it_shows_its_epochs_nudges_and_counterpart(new_run: Callable[..., Run]) -> None:
     run = new_run(epochs=30)
     while run.steps < 50:
@@ -160,7 +175,7 @@ def test_of_a_run_it_shows_its_epochs_nudges_and_counterpart(new_run: Callable[.
     look = shift_of(run, None)
     assert look.spreads[0].epochs == tuple(range(1, 11))
     assert look.nudges == ((1, pytest.approx(4.2)),)  # step 21, five steps an epoch
-    assert look.spreads[0].words.startswith("with batch norm · dev ")
+    assert re.fullmatch(r"with batch norm · dev \d\.\d+ · epoch 10", look.spreads[0].words)
     companions = Companions()
     companions.counterpart = Counterpart(run)
     look = shift_of(run, companions.counterpart.look(run))

@@ -458,6 +458,14 @@ def test_other_runs_have_a_letter_on_their_lines_and_at_their_ends():
     assert [row.rstrip() for row in rows] == GOLDEN_OTHERS.strip("\n").split("\n")
 
 
+def test_in_a_narrow_plot_the_names_of_others_are_their_letters():
+    other = Trace("A calm-fox", AT, FALLS * 0.5, points=True, sign="A")
+    wide, narrow = ("\n".join(text(falling(others=(other,)), width)) for width in (60, 34))
+    assert "A calm-fox" in wide
+    assert "calm" not in narrow
+    assert "A" in narrow
+
+
 def test_an_epoch_that_took_next_to_no_step_is_drawn():
     odd = replace(EMPTY, first=5e-324, last=10.0, epoch_steps=np.array([2e-309]), steps_per_epoch=1.0)
     assert "epoch" in "\n".join(text(odd))

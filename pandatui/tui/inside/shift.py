@@ -19,6 +19,9 @@ from pandatui.tui.canvas import Palette
 from pandatui.tui.inside.shift_picture import Spread, draw_shift
 from pandatui.tui.inside.view import InsideView, Question
 
+CELLS_A_SECOND = 1_350  # 18 kB
+LONGEST = 2.0  # seconds
+
 
 @dataclass(frozen=True, slots=True, eq=False)
 class ShiftLook:
@@ -43,9 +46,9 @@ def shift_of(run: Run, counterpart: CounterpartLook | None) -> ShiftLook:
     """The run, and its counterpart if it has one."""
     seen, dev = run.distributions, run.history.dev_cost.last(1)
     last = float(dev[0]) if len(dev) else float("nan")
-    spreads = [_spread(run.config.batch_norm, seen.epochs, seen.counts(), last, "")]
+    spreads = [_spread(run.config.batch_norm, seen.epochs, seen.counts(), last, f"epoch {run.epoch}")]
     if counterpart is not None:
-        more = counterpart.ended
+        more = counterpart.ended or f"epoch {counterpart.epoch}"
         if counterpart.behind:
             more = f"epoch {counterpart.epoch} of {run.epoch}, catching up"
         spreads.append(
@@ -88,7 +91,6 @@ class ShiftView(InsideView):
     """A heat map: time across, value up, density as shade; `companions` have the counterpart."""
 
     TITLE = "what batch norm does: how the inputs of a layer's activation are spread, epoch by epoch"
-    EVERY = 2.0  # its picture changes everywhere, some 35 kB for the terminal
 
     def __init__(self, companions: Companions | None, **kwargs: Any) -> None:
         super().__init__(**kwargs)
@@ -112,6 +114,11 @@ class ShiftView(InsideView):
         other = self._companions.counterpart if self._companions is not None else None
         unsettled = self._look is not None and self._look.unsettled
         return id(other), self._answers if unsettled else 0
+
+    @property
+    def rest(self) -> float:
+        """Its picture changes everywhere: 13 bytes a cell for a terminal that may be far away."""
+        return min(LONGEST, self.size.area / CELLS_A_SECOND)
 
     def show(self, facts: ShiftLook) -> None:
         self._look = facts

@@ -73,10 +73,15 @@ def draw_shift(
         top += rows
     if legend:
         words = "bright: where most values are · line: their median · dev data in test mode · asinh scale"
-        while len(words) > width - 2 and " · " in words:
-            words = words.rsplit(" · ", 1)[0]
-        cells.write(1, height - 1, words[: width - 1], Ink(palette.muted))
+        cells.write(1, height - 1, _parts(words, width - 2), Ink(palette.muted))
     return cells.strips(palette.background)
+
+
+def _parts(words: str, room: int) -> str:
+    """As many of them as there is room for."""
+    while len(words) > room and " · " in words:
+        words = words.rpartition(" · ")[0]
+    return words[:room]
 
 
 def _draw_one(
@@ -93,9 +98,11 @@ def _draw_one(
     top, height = place
     layers = spread.counts.shape[1] if len(spread.counts) else layer + 1
     chosen = min(layer, layers - 1)
-    cells.write(1, top, f"hidden {chosen + 1}", Ink(palette.accent, bold=True))
-    words = f" · {spread.words}"
-    cells.write(1 + len(f"hidden {chosen + 1}"), top, words, Ink(palette.foreground, bold=True))
+    name = f"hidden {chosen + 1}"
+    cells.write(
+        1, top, _parts(f"{name} · {spread.words}", cells.width - 2), Ink(palette.foreground, bold=True)
+    )
+    cells.write(1, top, name, Ink(palette.accent, bold=True))
     rows, columns = height - 2, cells.width - LEFT - 1
     if rows < 2 or columns < 4:
         return

@@ -27,7 +27,6 @@ class InsideView(Drawn):
     """
 
     TITLE = ""
-    EVERY = 0.0  # seconds from an answer to the next question, at least, while the run trains
 
     class Answered(Message):
         """A run has answered, in its thread."""
@@ -69,6 +68,11 @@ class InsideView(Drawn):
         """What else changes its answer."""
         return None
 
+    @property
+    def rest(self) -> float:
+        """Seconds from an answer to the next question, at least, while the run trains."""
+        return 0.0
+
     def on_inside_view_answered(self, message: Answered) -> None:
         self._waiting = False
         try:
@@ -77,7 +81,7 @@ class InsideView(Drawn):
             self._excuse = plain(str(error), 300)
             self.redraw()
             return
-        self._due = time.monotonic() + max(self.EVERY, seconds / SHARE)
+        self._due = time.monotonic() + max(self.rest, seconds / SHARE)
         if self.display:
             self._excuse = ""
             self.show(facts)
