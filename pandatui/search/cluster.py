@@ -10,9 +10,8 @@ import platform
 import threading
 import warnings
 from collections.abc import Callable, Mapping
-from concurrent.futures import CancelledError, Executor, Future
+from concurrent.futures import Future, wait
 from contextlib import suppress
-from functools import partial
 from typing import Any, TypeVar
 
 import numpy as np
@@ -75,7 +74,7 @@ class Cluster:
         except Exception as error:  # one that has just died, too, may be asked
             self._client.close()
             raise EngineError(f"scheduler {address}: its workers don't answer") from error
-        self._executor: Executor = self._client.get_executor(pure=False)
+        self._out: dict[Future[Outcome], Any] = {}  # Dask's future for each of ours that is not done
 
     def _await_workers(self, patience: float) -> None:
         """The first of them: who starts a cluster and us in one go need not wait by himself."""
@@ -101,21 +100,25 @@ class Cluster:
     def submit(self, train: Train, work: Slice) -> "Future[Outcome]":
         outer: Future[Outcome] = Future()
         try:
-            inner = self._executor.submit(_train_there, versions_here(), train, work)
+            inner = self._client.submit(_train_there, versions_here(), train, work, pure=False)
+            self._out[outer] = inner
+            outer.add_done_callback(self._out.pop)
+            self._client.loop.add_callback(self._hand_on, outer, inner)
         except Exception as error:  # the client has closed itself
             outer.set_exception(self._lost(error))
-        else:
-            inner.add_done_callback(partial(self._hand_on, outer))
         return outer
 
-    def _hand_on(self, outer: "Future[Outcome]", inner: "Future[Outcome]") -> None:
-        """Dask cancels what is out when it loses the scheduler, and nobody would come back to it."""
+    async def _hand_on(self, outer: "Future[Outcome]", inner: Any) -> None:
+        """When the scheduler is lost, Dask cancels what is out, and fails to fetch what had just ended.
+
+        Nobody would come back to either. Its own executor hands on the one and not the other.
+        """
         try:
-            outer.set_result(inner.result())
-        except CancelledError as error:
-            outer.set_exception(self._lost(error))
-        except Exception as error:
-            outer.set_exception(error)
+            outcome = await self._client.gather(inner, asynchronous=True)
+        except BaseException as error:
+            outer.set_exception(error if inner.status == "error" else self._lost(error))
+        else:
+            outer.set_result(outcome)
 
     def _lost(self, error: BaseException) -> EngineError:
         lost = EngineError(f"scheduler {self.address}: the connection is lost")
@@ -131,7 +134,10 @@ class Cluster:
     def close(self, *, now: bool) -> None:
         """Leave; the cluster stays. With `now`, what runs there is forgotten when its slice is over."""
         with suppress(Exception):  # a client that has lost its scheduler has closed itself
-            self._executor.shutdown(wait=not now)
+            if now:
+                self._client.cancel(list(self._out.values()))
+            else:
+                wait(list(self._out))
         self._client.close()
 
 

@@ -83,6 +83,16 @@ def patient(pipes: tuple[str, str]) -> int:
     return os.getpid()
 
 
+class Reluctant:
+    """Says when it is about to be sent, and goes when it is told to."""
+
+    def __init__(self, pipes: tuple[str, str]) -> None:
+        self.pipes = pipes
+
+    def __reduce__(self) -> tuple[type[int], tuple[int]]:
+        return int, (patient(self.pipes),)
+
+
 def half_an_answer(size: int) -> None:
     """Is killed while it writes to its parent."""
     answers = sys._getframe(2).f_locals["answers"]

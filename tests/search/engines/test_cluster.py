@@ -152,12 +152,16 @@ def test_a_poison_trial_fails_alone(engine, moons, race, trainers, name):
     assert race(engine, moons, rates, getattr(trainers, name)) == expected
 
 
-def test_a_scheduler_that_is_killed_is_an_error_and_no_wait(alone, begun, trainers):
+@pytest.mark.parametrize("name", ["patient", "Reluctant"])
+def test_a_scheduler_that_is_killed_is_an_error_and_no_wait(alone, begun, trainers, tmp_path, name):
+    """While a slice is trained, and while what has come out of it is fetched."""
     alone.add_worker()
     engine = Cluster(alone.address, patience=2)
     path, begun_by = begun
+    go_on = tmp_path / "go on"
+    os.mkfifo(go_on)
     try:
-        future = engine.submit(trainers.patient, (path, path))
+        future = engine.submit(getattr(trainers, name), (path, str(go_on)))
         begun_by(1)
         alone.scheduler.kill()
         error = future.exception(LONG)
@@ -165,6 +169,8 @@ def test_a_scheduler_that_is_killed_is_an_error_and_no_wait(alone, begun, traine
         assert str(error) == f"scheduler {alone.address}: the connection is lost"
         assert not engine.died(error)
         assert isinstance(engine.submit(trainers.talkative, "on").exception(LONG), EngineError)
+        with open(os.open(go_on, os.O_RDWR), "wb", buffering=0) as file:
+            file.write(b".")  # the worker can end
     finally:
         engine.close(now=True)
 
