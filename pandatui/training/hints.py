@@ -30,22 +30,24 @@ class Seen:
     train_cost: float
     dev: tuple[float, ...]
     best_epoch: int
+    best_cost: float  # at that epoch, which may be longer ago than `dev` goes back
     raggedness: float
     since_nudge: int  # epochs since the last nudge, or since the start
-
-    @property
-    def best(self) -> float:
-        return min(self.dev)
 
     def fell(self, epochs: int) -> float:
         """By which share the lowest dev cost has fallen in the last so many epochs; 1 if too few."""
         before = self.dev[:-epochs]
-        return 1 - self.best / min(before) if before and min(before) > 0 else 1.0
+        return 1 - min(self.dev) / min(before) if before and min(before) > 0 else 1.0
 
     @property
     def flat(self) -> bool:
         """Whether it has stopped to learn."""
         return self.since_nudge >= FLAT_EPOCHS and self.fell(FLAT_EPOCHS) < 0.01
+
+    @property
+    def by_heart(self) -> bool:
+        """Whether the training data is known far better than the dev data."""
+        return self.train_cost < self.dev[-1] / 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,7 +64,7 @@ def _beta(seen: Seen) -> float:
 RULES = (
     Rule(
         "overfitting",
-        lambda s: s.epoch - s.best_epoch >= 10 and s.dev[-1] > 1.1 * s.best and s.train_cost < s.dev[-1] / 2,
+        lambda s: s.by_heart and s.epoch - s.best_epoch >= 10 and (s.flat or s.dev[-1] > 1.1 * s.best_cost),
         lambda s: (
             f"train {s.train_cost:.3g} is far below dev {s.dev[-1]:.3g}, "
             f"which was best at epoch {s.best_epoch}: more λ?"
@@ -100,7 +102,7 @@ RULES = (
     ),
     Rule(
         "flat",
-        lambda s: s.flat,
+        lambda s: s.flat and not s.by_heart,
         lambda s: (
             f"cost flat for {FLAT_EPOCHS} epochs: try lowering α, steps as large may jump over the minimum"
         ),
@@ -126,6 +128,7 @@ def seen(run: Run) -> Seen | None:
         train_cost=float(history.train.last(min(_AVERAGED, run.steps)).mean()),
         dev=dev,
         best_epoch=history.best[0],
+        best_cost=history.best[1],
         raggedness=raggedness(history.train.last(min(64, per_epoch))),
         since_nudge=(run.steps - (nudged.step if nudged else 0)) // per_epoch,
     )

@@ -25,6 +25,7 @@ CALM = Seen(
     train_cost=0.3,
     dev=tuple(3 * 0.8**n for n in range(30)),
     best_epoch=30,
+    best_cost=3 * 0.8**29,
     raggedness=1.5,
     since_nudge=30,
 )
@@ -42,13 +43,23 @@ def like(**changes):
     [
         (
             "overfitting",
-            like(dev=OVER, best_epoch=9, train_cost=0.05),
-            like(dev=OVER, best_epoch=9, train_cost=0.1),
+            like(dev=OVER, best_epoch=9, best_cost=0.1, train_cost=0.05),
+            like(dev=OVER, best_epoch=9, best_cost=0.1, train_cost=0.1),
         ),
         (
             "overfitting",
-            like(dev=OVER, best_epoch=20, train_cost=0.05),
-            like(dev=OVER, best_epoch=21, train_cost=0.05),
+            like(dev=OVER, best_epoch=20, best_cost=0.1, train_cost=0.05),
+            like(dev=OVER, best_epoch=21, best_cost=0.1, train_cost=0.05),
+        ),
+        (
+            "overfitting",  # ever since an epoch that is not among the last ones
+            like(dev=(0.2,) * 64, best_epoch=9, best_cost=0.1, train_cost=0.05, epoch=900, since_nudge=3),
+            like(dev=(0.2,) * 64, best_epoch=9, best_cost=0.19, train_cost=0.05, epoch=900, since_nudge=3),
+        ),
+        (
+            "overfitting",
+            like(dev=FLAT, best_epoch=20, best_cost=0.1, train_cost=0.04),
+            like(dev=FLAT, best_epoch=20, best_cost=0.1, train_cost=0.05),
         ),
         ("long memory", like(knobs={"momentum": 0.99}), like(knobs={"momentum": 0.97})),
         ("long memory", like(knobs={"momentum": 0.99}), like(knobs={"momentum": 0.99}, optimizer="sgd")),
@@ -60,6 +71,7 @@ def like(**changes):
         ("slow", like(raggedness=0.5, dev=tuple(1 - 0.01 * n for n in range(30))), like(raggedness=0.5)),
         ("flat", like(dev=FLAT), like(dev=(*FLAT[:-1], 0.09))),
         ("flat", like(dev=FLAT), like(dev=FLAT, since_nudge=19)),
+        ("flat", like(dev=FLAT, train_cost=0.05), like(dev=FLAT, train_cost=0.04)),
     ],
 )
 def test_a_rule_holds_and_just_does_not(name, held, not_quite):
