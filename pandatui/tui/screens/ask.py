@@ -105,9 +105,9 @@ class TwinsScreen(Dialog[bool]):
         self._steps = steps
 
     def compose(self) -> ComposeResult:
-        here = f"h      from here, step {self._steps:,}: the same network, other orders of the data"
+        here = f"h      from here, step {self._steps:,}: other orders of the data"
         with Vertical(id="box"):
-            yield Static("Is that bump real? Five twins beside this run, with its nudges.", id="question")
+            yield Static("Is that bump real? Five twins of this run, nudges and all.", id="question")
             yield Static(Content("enter  from the start: five other seeds"), markup=False)
             yield Static(Content(here), markup=False)
             yield Static("esc leaves it", id="hint", markup=False)
