@@ -76,6 +76,18 @@ async def test_the_new_run_dialog_says_what_is_wrong_while_one_types(
         assert isinstance(s.app.screen, NewRunScreen)
 
 
+@pytest.mark.parametrize("size", [(17, 17), (29, 8), (39, 12)])
+async def test_a_choice_has_room_for_its_words_in_a_narrow_terminal(
+    stage: Opened, size: tuple[int, int]
+) -> None:
+    """In no columns at all, words can't be broken either."""
+    async with stage() as s:
+        await opened(s)
+        await s.press("tab", "tab", "enter")
+        await s.pilot.resize_terminal(*size)
+        await s.says("sigmoid")
+
+
 async def test_a_new_run_ends_and_saves_the_one_before(stage: Opened, folder: Path) -> None:
     async with stage() as s:
         first = s.app.live
