@@ -1,4 +1,4 @@
-"""Every trial's cost curve in one picture: thin lines that thicken where many run, the best one bright.
+"""Every trial's cost curve in one picture: thin lines that thicken where many run, the best one strong.
 
 The lines are drawn by NumPy, all at once: each trial is a row of heights, one for each column of dots. A
 `Curves` keeps the rows, so that a frame costs the drawing and not the resampling of ten thousand trials.
@@ -147,7 +147,7 @@ class _Drawing:
     # -- lines -------------------------------------------------------------------------------------------
 
     def _lines(self, heights: np.ndarray, color: str, shades: tuple[float, float, float]) -> None:
-        """All these lines; a cell is brighter where more of them pass."""
+        """All these lines; a cell is stronger where more of them pass."""
         counts = passing(heights, self.up * self.frame.rows)
         few, many = max(2, _FEW * len(heights)), max(5, _MANY * len(heights))
         inks = [Ink(blend(color, self.palette.background, share)) for share in shades]

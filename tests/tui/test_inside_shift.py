@@ -1,4 +1,4 @@
-"""View 3 as a pure picture: bright where the counts are, the median on them, nudges at their epochs."""
+"""View 3 as a pure picture: strong where the counts are, the median on them, nudges at their epochs."""
 
 from __future__ import annotations
 
@@ -76,10 +76,10 @@ def test_a_distribution_that_wanders_is_seen_to_wander() -> None:
     assert abs(early[0] - row_of(text, "0")) <= 1
     assert late[0] < row_of(text, "3") < early[0]
     assert text[0].startswith(" hidden 1 · with batch norm")
-    assert "bright: where most values are · line: their median" in text[-1]
+    assert "strong: where most values are · line: their median" in text[-1]
 
 
-def test_what_is_bright_is_where_the_counts_are() -> None:
+def test_what_is_strong_is_where_the_counts_are() -> None:
     counts = np.zeros((4, 1, BINS), np.uint16)
     counts[:, 0, 14:18] = [10, 100, 10, 0]
     seen = pixels(drawn(Spread("", (1, 2, 3, 4), counts)))

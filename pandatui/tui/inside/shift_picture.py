@@ -72,7 +72,7 @@ def draw_shift(
         _draw_one(cells, spread, nudges, axes, layer, (top, rows), palette, colour=colour)
         top += rows
     if legend:
-        words = "bright: where most values are · line: their median · dev data in test mode · asinh scale"
+        words = "strong: where most values are · line: their median · dev data in test mode · asinh scale"
         cells.write(1, height - 1, _parts(words, width - 2), Ink(palette.muted))
     return cells.strips(palette.background)
 

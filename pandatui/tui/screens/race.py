@@ -140,7 +140,7 @@ class RaceScreen(LivingScreen, inherit_bindings=False):
         entitle(
             where,
             f"where: {across} across, {up} up",
-            "the better, the brighter · tab other knobs",
+            "the better, the stronger · tab other knobs",
             ascii_only=self._ascii,
         )
         at = f"{place_of(view, self._sight) + 1:,} of {len(view.trials):,}" if view.trials else ""

@@ -55,8 +55,8 @@ RACE_KEYS = [
 RACE_HELP = """
 # A race of many
 
-Every line is the **dev** cost of one trial: the same network, other hyperparameters. The bright one is the
-best. ● has finished, ○ was dropped or stopped, ✖ diverged. The dotted line is **guessing**.
+Every line is the **dev** cost of one trial: the same network, other hyperparameters. The one that stands
+out is the best. ● has finished, ○ was dropped or stopped, ✖ diverged. The dotted line is **guessing**.
 
 The map shows where the good ones are: ★ the best, ● the best quarter, • the better half, · the rest,
 ✖ diverged, ◌ no cost yet; the more colour, the better the trials around. Boxes are the rounds; the dashed one
