@@ -61,6 +61,23 @@ def test_at_every_step_it_looks_as_it_did(recorded):
     np.testing.assert_array_equal(shown.curve.rate_steps, was.curve.rate_steps)
 
 
+def test_each_step_can_be_gone_to_late_in_a_long_and_fast_session():
+    """A step takes 10 µs after eleven days: a float of seconds has a grain of a hundred-thousandth of that."""
+    pin_blas()
+    run = Run(*prepare(RunOptions(data="xor", hidden=(8,), epochs=10)))
+    time = 0.0
+    while run.ready:
+        if run.steps == 20:
+            time = 1e6
+            run.apply(Nudge("learning_rate", notches=2), time)
+        run.step(time)
+        time += 1e-5
+    player, _ = player_of(record(run, Identity.new("played"), time, run.evaluate()))
+    for step in range(run.steps + 1):
+        player.seek(step)
+        assert player.steps == step
+
+
 def test_it_plays_by_its_own_clock(recorded):
     session, _, _ = recorded
     player, clock = player_of(session)
