@@ -23,7 +23,7 @@ from pandatui.training.companions import Companions
 from pandatui.training.events import Nudge
 from pandatui.training.setup import RunOptions, prepare
 
-LONG = 30  # seconds: only a failure waits so long
+LONG = 60  # seconds: only a failure waits so long
 
 FIELDS = [
     "session",

@@ -25,7 +25,7 @@ from pandatui.training.environment import pin_blas
 from pandatui.training.events import Diverged, Finished, Nudge, Pause, Recorded, Redo, Rewind, Undo
 from pandatui.training.setup import RunOptions, prepare
 
-LONG = 30  # seconds: only a failure waits so long
+LONG = 60  # seconds: only a failure waits so long
 PLAN = ("5:learning_rate=0.2", "9:momentum=0.5", "9:batch_size=16", "40:learning_rate=*0.5")
 
 

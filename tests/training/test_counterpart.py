@@ -163,7 +163,7 @@ def test_a_driver_steps_it_beside_the_run(new_run, data):
     while alone.ready:
         alone.step()
     for _ in range(10_000):
-        if driver.ask(lambda run: (run.status, driver.companions.counterpart.behind(run))).result(10) == (
+        if driver.ask(lambda run: (run.status, driver.companions.counterpart.behind(run))).result(30) == (
             "finished",
             False,
         ):

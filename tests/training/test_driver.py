@@ -23,7 +23,7 @@ from pandatui.training.events import (
 )
 from pandatui.training.snapshot import View
 
-LONG = 20  # seconds: only a failure waits so long
+LONG = 60  # seconds: only a failure waits so long
 
 
 class Clock:

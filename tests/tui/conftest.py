@@ -29,7 +29,7 @@ from pandatui.tui.widgets.lines import Lines
 T = TypeVar("T")
 
 HELD = 1e-9  # epochs a second: one step, then as good as none
-DEADLINE = 10.0  # seconds that a condition may take on a busy machine
+DEADLINE = 30.0  # seconds that a condition may take on a busy machine
 
 
 class Stage:

@@ -103,12 +103,14 @@ async def test_what_is_left_is_let_go(stage: Callable[..., Any]) -> None:
             s.app.branch(0)
             await s.until(lambda: isinstance(s.app.screen, WatchScreen) and s.app.screen.is_mounted)
             s.type("A", "g")
-            for key in ("5", "ctrl+o"):
+            for key, top, deep in (("5", PickScreen, 4), ("ctrl+o", SessionsScreen, 3)):
                 s.type(key)
-                await s.until(lambda: not isinstance(s.app.screen, WatchScreen))
+                await s.until(lambda top=top: isinstance(s.app.screen, top))
                 await s.seen()
-                s.type("escape")
-                await s.until(lambda: isinstance(s.app.screen, WatchScreen))
+                while (depth := len(s.app.screen_stack)) > 2:
+                    assert depth <= deep
+                    s.type("escape")
+                    await s.until(lambda depth=depth: len(s.app.screen_stack) < depth)
         await s.seen()
         kinds = (WatchScreen, SessionsScreen, CompareScreen, PickScreen, Live, Driver, Recorder)
 

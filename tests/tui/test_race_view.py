@@ -130,11 +130,11 @@ def test_a_busy_race_is_not_waited_for(study: Callable[..., Study]) -> None:
         with lock:
             made.begin_round()
             held.set()
-            let_go.wait(10)
+            let_go.wait(30)
 
     other = threading.Thread(target=hold)
     other.start()
-    assert held.wait(10)
+    assert held.wait(30)
     assert eyes.read(Clock(True, problem="full")).trials == before.trials
     assert eyes.view.clock.problem == "full"  # what needs no lock is told at once
     let_go.set()

@@ -27,7 +27,7 @@ import pytest
 
 ATTACKS = int(os.environ.get("PANDATUI_KILLS", "4"))
 SEED = os.environ["PANDATUI_SEED"]
-LONG = 30.0  # seconds: only a failure waits so long
+LONG = 60.0  # seconds: only a failure waits so long
 PROGRAM = str(Path(sys.executable).with_name("pandatui"))
 _PRIVATE = re.compile(r"\x1b\[[>?][0-9;$]*[a-zA-Z]")  # pyte takes some of them for text
 # makes the terminal its own, so that the kernel sends it what a person's terminal would

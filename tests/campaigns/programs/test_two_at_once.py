@@ -22,7 +22,7 @@ from pandatui.sessions.store import look
 
 pytestmark = pytest.mark.campaign
 
-LONG = 30.0  # seconds: only a failure waits so long
+LONG = 60.0  # seconds: only a failure waits so long
 TOLD = ("is being trained by", "exists in", "was begun by another program just now")
 RUN = ("--data", "digits", "--hidden", "32")
 
