@@ -62,7 +62,7 @@ def test_at_every_step_it_looks_as_it_did(recorded):
 
 
 def test_each_step_can_be_gone_to_late_in_a_long_and_fast_session():
-    """A step takes 10 µs after eleven days; a float of these seconds is exact to a hundred-thousandth of it."""
+    """A step takes 10 µs after eleven days; a float of so many seconds is exact to 1e-10 s."""
     pin_blas()
     run = Run(*prepare(RunOptions(data="xor", hidden=(8,), epochs=10)))
     time = 0.0
