@@ -4,14 +4,17 @@ It may also be far away, without colour or without UTF-8: what is sent is made s
 
 Textual's own driver waits without end for its writer, which an error has ended; takes over the terminal a
 second time when it is told to go on without having been suspended, as the kernel does at a hang-up; shows
-as a mistake of the program that nothing can be read; and may hear of two sizes in the wrong order.
+as a mistake of the program that nothing can be read, or goes on to read nothing; and may hear of two sizes
+in the wrong order.
 """
 
 import asyncio
 import contextlib
 import os
+import select
 import signal
 from collections.abc import Callable
+from threading import Event
 from typing import IO, Any, cast
 
 from textual.color import Color
@@ -42,11 +45,29 @@ class _Outlived:
         return self._file.fileno()
 
 
+class _Ending(Event):
+    """Set for good when the terminal has gone: all that is read then is nothing, at once and without end."""
+
+    def __init__(self, terminal: int) -> None:
+        super().__init__()
+        self._terminal = terminal
+
+    def is_set(self) -> bool:
+        return super().is_set() or self.hung_up
+
+    @property
+    def hung_up(self) -> bool:
+        asked = select.poll()  # one that is shared would be refused while another thread asks it
+        asked.register(self._terminal, 0)
+        return any(event & select.POLLHUP for _, event in asked.poll(0))
+
+
 class TerminalDriver(LinuxDriver):
     """Textual's, for a terminal that may be closed at any moment."""
 
     def __init__(self, *args: Any, **more: Any) -> None:
         super().__init__(*args, **more)
+        self.exit_event = self._ending = _Ending(self.fileno)
         self._file = cast(Any, _Outlived(cast(IO[str], self._file)))
 
     def start_application_mode(self) -> None:
@@ -83,10 +104,13 @@ class TerminalDriver(LinuxDriver):
         return colourless(*(Color.parse(theme[name]).brightness for name in ("background", "foreground")))
 
     def run_input_thread(self) -> None:
-        """Read keys; when the terminal has gone, say so to the app as the kernel would."""
+        """Read keys; when the terminal has gone, say so to the app, as the kernel does to its owner alone."""
         try:
             super().run_input_thread()
+            gone = self._ending.hung_up
         except OSError:
+            gone = True
+        if gone:
             os.kill(os.getpid(), signal.SIGHUP)
 
     def _sigcont_application(self, *_: Any) -> None:

@@ -78,12 +78,18 @@ class Terminal:
         mouse = [self.raw.rfind(code) for code in (b"\x1b[?1000h", b"\x1b[?1000l")]
         return modes and all(off < on for off, on in (last, cursor, mouse))
 
+    def hang_up(self) -> None:
+        """The terminal's window is closed."""
+        for each in (self.master, self.slave):
+            if each >= 0:
+                os.close(each)
+        self.master = self.slave = -1
+
     def close(self) -> None:
         if self.process.poll() is None:
             self.process.kill()
             self.process.wait()
-        os.close(self.master)
-        os.close(self.slave)
+        self.hang_up()
 
 
 @pytest.fixture
@@ -152,6 +158,17 @@ def test_a_signal_saves_and_restores_the_terminal(
     t.process.send_signal(number)
     assert t.ends() == 128 + number
     assert t.restored
+    assert the_session(tmp_path)["status"] == "stopped"
+
+
+def test_a_terminal_that_goes_without_a_signal_ends_it(
+    program: Callable[..., Terminal], tmp_path: Path
+) -> None:
+    """The kernel tells those to whom it belongs; in a container or under a service it may be nobody's."""
+    t = program("--data", "moons")
+    t.says("train")
+    t.hang_up()
+    assert t.process.wait(DEADLINE) == 128 + signal.SIGHUP
     assert the_session(tmp_path)["status"] == "stopped"
 
 
