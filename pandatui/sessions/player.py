@@ -253,7 +253,7 @@ class Player:
     @property
     def steps(self) -> int:
         """Steps done where it is."""
-        return int(np.interp(self.seconds, *self._knots) + 1e-4)  # seconds have a grain
+        return int(np.interp(self.seconds, *self._knots) + 1e-4)  # the seconds of a step are rounded
 
     def snapshot(self, view: View, timeout: float = 0.0) -> Snapshot:
         """The look of the run as it was here."""

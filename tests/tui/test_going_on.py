@@ -136,7 +136,7 @@ async def test_the_session_that_this_program_trains_is_not_called_anothers(stage
 async def test_a_replay_trains_on_from_where_it_is(
     stage: Opened, folder: Path, stopped_session: Path
 ) -> None:
-    async with stage(start={"session_file": stopped_session, "speed": 1.0}, pace="max") as s:
+    async with stage(start={"session_file": stopped_session, "speed": 0.25}, pace="max") as s:
         await s.until(lambda: isinstance(s.app.screen, ReplayScreen))
         await s.press("space")
         s.app.screen.live.driver.seek(70)
