@@ -102,7 +102,7 @@ def _draw_legend(
         row += 1
     miss = "✖" if cells.unicode else "X"
     lines = (
-        ["• a dev point", f"{miss} one that is missed", "pale: not sure"]
+        ["• a dev point", f"{miss} one that is missed", "faint: not sure"]
         if shown
         else ["A a dev point", f"{miss} one that is missed", "a its region"]
     )
