@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
 import os
 import random
@@ -497,9 +498,9 @@ LENGTHY = (
 )
 
 
-def start(folder, *more, **options):
+def start(folder, *more, program=("-m", "pandatui"), **options):
     pipes = {"stdout": subprocess.PIPE, "stderr": subprocess.PIPE, "stdin": subprocess.DEVNULL}
-    command = [sys.executable, "-m", "pandatui", "batch", *LENGTHY, "--json", "--name", "mine"]
+    command = [sys.executable, *program, "batch", *LENGTHY, "--json", "--name", "mine"]
     return subprocess.Popen([*command, "--sessions", str(folder), *more], text=True, **(pipes | options))
 
 
@@ -512,6 +513,33 @@ def undisturbed(tmp_path_factory):
     return results(json.loads(out))
 
 
+# the program holds at the first thing that halving decides, as ctrl-z would hold it, with most of its trials to go
+HELD = """
+import os, signal
+from pandatui.search.keeper import Keeper
+decided = Keeper.decided
+def hold(*what):
+    Keeper.decided = decided
+    decided(*what)
+    os.kill(os.getpid(), signal.SIGSTOP)
+Keeper.decided = hold
+from pandatui.__main__ import main
+main()
+"""
+
+
+@contextlib.contextmanager
+def held(folder, *more):
+    """A study that is held half way through, until it gets SIGCONT."""
+    process = start(folder, *more, program=("-c", HELD))
+    try:
+        until(lambda: os.waitpid(process.pid, os.WNOHANG | os.WUNTRACED)[0])
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
 def until(true):
     """Wait for another process, a few milliseconds at a time."""
     end = time.monotonic() + LONG
@@ -521,23 +549,14 @@ def until(true):
         tick.wait(0.005)
 
 
-def decided(folder):
-    journal = folder / "mine.study.journal"
-    return journal.exists() and b'"kind":"rung"' in journal.read_bytes()
-
-
 @pytest.mark.parametrize(
     ("number", "workers"), [(signal.SIGINT, "2"), (signal.SIGTERM, "1"), (signal.SIGHUP, "1")]
 )
 def test_a_signal_keeps_what_has_ended_and_the_same_command_goes_on(number, workers, tmp_path, undisturbed):
-    process = start(tmp_path, "--workers", workers, "--every", "0.05")
-    try:
-        until(lambda: decided(tmp_path))
+    with held(tmp_path, "--workers", workers, "--every", "0.05") as process:
         process.send_signal(number)
+        process.send_signal(signal.SIGCONT)
         out, err = process.communicate(timeout=LONG)
-    finally:
-        process.kill()
-        process.wait()
     assert process.returncode == 128 + number, err
     assert "Traceback" not in err
     assert "to go on: pandatui batch mine" in err
@@ -556,15 +575,11 @@ def test_a_signal_keeps_what_has_ended_and_the_same_command_goes_on(number, work
 
 
 def test_a_second_interrupt_leaves_at_once_and_breaks_nothing(tmp_path, undisturbed):
-    process = start(tmp_path, "--workers", "2")
-    try:
-        until(lambda: decided(tmp_path))
+    with held(tmp_path, "--workers", "2") as process:
         process.send_signal(signal.SIGINT)
+        process.send_signal(signal.SIGCONT)
         process.send_signal(signal.SIGINT)
         _, err = process.communicate(timeout=LONG)
-    finally:
-        process.kill()
-        process.wait()
     assert process.returncode == 130, err
     assert "Traceback" not in err
     stored = look(tmp_path / "mine.study.json")
@@ -577,17 +592,12 @@ def test_a_second_interrupt_leaves_at_once_and_breaks_nothing(tmp_path, undistur
 
 
 def test_a_second_process_is_told_who_races_it(tmp_path):
-    process = start(tmp_path, "--workers", "1")
-    try:
-        until(lambda: decided(tmp_path))
+    with held(tmp_path, "--workers", "1") as process:
         other = start(tmp_path, "--workers", "1")
         out, err = other.communicate(timeout=LONG)
         assert (other.returncode, out) == (2, "")
         assert f"by process {process.pid} since 20" in err
         assert err.count("\n") == 1
-    finally:
-        process.kill()
-        process.communicate()
 
 
 def test_on_a_terminal_a_bar_and_still_only_json_on_stdout(tmp_path):
