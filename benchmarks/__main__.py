@@ -3,6 +3,7 @@
 `--quick` goes to each that has it; a single one takes its own options: `python -m benchmarks step --help`.
 """
 
+import signal
 import sys
 from importlib import import_module
 
@@ -10,6 +11,7 @@ TABLES = ("step", "race", "screen", "long_run", "bigdata")  # `importance` is no
 
 
 def main(arguments: list[str]) -> None:
+    signal.signal(signal.SIGTERM, lambda number, _: sys.exit(128 + number))  # what was started is ended too
     if arguments and arguments[0] in ("-h", "--help"):
         print(f"{__doc__}\nTables: {', '.join(TABLES)}")
     elif arguments and not arguments[0].startswith("-"):

@@ -199,9 +199,7 @@ async def test_the_filter_of_the_list_and_leaving_it(stage: Opened, recorded: Re
         await s.says("1 run picked")
         await s.press("escape")
         await s.until(lambda: s.app.screen.query_one(DataTable).row_count == 2)
-        screen = await comparing(s, "escape")
-        assert screen._picked == []
-        s.type("1")
+        s.type("escape")  # the list had opened by itself: with nothing picked there is nothing to compare
         await s.until(lambda: s.app.screen is s.watch)
 
 

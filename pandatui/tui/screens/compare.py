@@ -91,7 +91,7 @@ read all of them at once. The table has the settings that are not the same in al
         self.set_class(self._ascii, "-ascii")
         self.live_on(AGAIN)
         if not self._picked:
-            self.call_after_refresh(self.action_pick)
+            self.call_after_refresh(self._pick_unasked)
 
     def tick(self) -> None:
         """Look at the run again, if it has gone on."""
@@ -183,11 +183,22 @@ read all of them at once. The table has the settings that are not the same in al
         self.say("train costs, smoothed" if self._train else "dev costs", "")
 
     def action_pick(self) -> None:
+        self._pick()
+
+    def _pick_unasked(self) -> None:
+        if self.is_current:  # a key may have closed it already
+            self._pick(unasked=True)
+
+    def _pick(self, *, unasked: bool = False) -> None:
+        """Open the list; whoever leaves one that opened by itself is back at the run: nothing is compared."""
+
         def take(picks: list[Pick] | None) -> None:
             if picks is not None:
                 self._picked[:] = [Compared.of(p.session, p.key, p.left) for p in picks]
                 self._look = Look(self._look.log_axis, self._look.smoothing)
                 self.look_again()
+            elif unasked:
+                self.dismiss(None)
 
         chosen = [each.key for each in self._picked]
         own = self._session
