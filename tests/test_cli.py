@@ -519,7 +519,8 @@ def test_output_that_cannot_show_a_character_escapes_it(tmp_path, monkeypatch):
     monkeypatch.setenv("PYTHONIOENCODING", "ascii")
     process = start("data", "digits")
     out, err = process.communicate(timeout=LONG)
-    assert (process.returncode, err) == (0, "")
+    assert process.returncode == 0
+    assert clean(err)  # where it takes long, what it is at
     assert "8\\xd78" in out
 
 

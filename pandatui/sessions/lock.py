@@ -14,7 +14,8 @@ from pathlib import Path
 
 from pandatui.sessions.records import JournalError, Record, parse, read_all
 
-_PATIENCE = 0.25  # seconds to wait for a reader that looks who holds the lock
+# a reader that looks who holds the lock has it for an instant; a busy machine may take long between two tries
+_TRIES, _BETWEEN = 50, 0.005  # seconds
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,7 +72,7 @@ def locked(path: Path) -> int:
 
     Raises Held, OSError.
     """
-    end = time.monotonic() + _PATIENCE
+    tries = _TRIES
     while True:
         descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_APPEND | os.O_CLOEXEC | os.O_NONBLOCK, 0o666)
         try:
@@ -79,7 +80,8 @@ def locked(path: Path) -> int:
             if is_at(descriptor, path):  # else it was replaced or removed while we waited
                 return descriptor
         except BlockingIOError:
-            if time.monotonic() > end:
+            tries -= 1
+            if tries <= 0:
                 found = holder(path) or Holder(0, "")
                 os.close(descriptor)
                 raise Held(path.stem, found) from None
@@ -87,7 +89,7 @@ def locked(path: Path) -> int:
             os.close(descriptor)
             raise
         os.close(descriptor)
-        time.sleep(0.005)
+        time.sleep(_BETWEEN)
 
 
 def is_at(descriptor: int, path: Path) -> bool:

@@ -40,7 +40,7 @@ def owner(tmp_path):
 
 def test_the_holder_is_known_and_keeps_others_out(owner, monkeypatch):
     process, path = owner
-    monkeypatch.setattr(module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(module, "_TRIES", 1)
     found = holder(path)
     assert found.pid == process.pid
     assert found.since.endswith("+00:00")
@@ -67,7 +67,7 @@ def test_a_killed_owner_leaves_no_lock(owner):
 
 
 def test_two_parts_of_one_program_keep_each_other_out(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(module, "_TRIES", 1)
     journal = Journal.create(tmp_path / "a.journal", "x")
     with pytest.raises(Held):
         Journal.create(tmp_path / "a.journal", "x")

@@ -37,7 +37,7 @@ def test_a_file_that_goes_before_it_is_locked_is_not_the_one(tmp_path, monkeypat
 
 
 def test_no_descriptor_is_left_open_by_one_who_is_turned_away(tmp_path, monkeypatch):
-    monkeypatch.setattr(module, "_PATIENCE", 0.0)
+    monkeypatch.setattr(module, "_TRIES", 1)
     journal = Journal.create(tmp_path / "one.journal", "id-1")
     before = len(os.listdir("/dev/fd"))
     for _ in range(5):

@@ -125,7 +125,8 @@ def test_the_end_of_a_finished_run(recording, new_run):
     on_disk.integrity = ""
     assert on_disk == session
     assert recorder.problem == ""
-    assert [p.name for p in Path(recorder.path).parent.iterdir()] == ["brave-otter.json"]
+    left = {p.name for p in Path(recorder.path).parent.iterdir()}
+    assert left - {"brave-otter.checkpoints"} == {"brave-otter.json"}  # those are kept of what has taken long
 
 
 def test_a_run_that_is_closed_in_mid_epoch_is_stopped_and_its_curve_has_no_extra_point(recording):
