@@ -39,22 +39,23 @@ class Held(OSError):  # noqa: N818 - a state of affairs, as BlockingIOError
 
 def holder(path: Path) -> Holder | None:
     """Who writes this journal's session now; None when nobody does."""
-    try:
-        descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
-    except OSError:
-        return None
-    try:
-        fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
-    except BlockingIOError:
-        with contextlib.suppress(OSError, JournalError):
-            return _holder_of(parse(read_all(descriptor)).records)
-        return Holder(0, "")
-    except OSError:  # a file system without locks
-        return None
-    else:
-        return None
-    finally:
-        os.close(descriptor)
+    while True:
+        try:
+            descriptor = os.open(path, os.O_RDONLY | os.O_NONBLOCK | os.O_CLOEXEC)
+        except OSError:
+            return None
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_SH | fcntl.LOCK_NB)
+            if is_at(descriptor, path) or not path.exists():  # else its writer has just begun it anew
+                return None
+        except BlockingIOError:
+            with contextlib.suppress(OSError, JournalError):
+                return _holder_of(parse(read_all(descriptor)).records)
+            return Holder(0, "")
+        except OSError:  # a file system without locks
+            return None
+        finally:
+            os.close(descriptor)
 
 
 def _holder_of(records: Iterable[Record]) -> Holder:

@@ -36,6 +36,21 @@ def test_a_file_that_goes_before_it_is_locked_is_not_the_one(tmp_path, monkeypat
     os.close(descriptor)
 
 
+def test_a_writer_that_begins_its_journal_anew_is_seen_all_the_while(tmp_path, monkeypatch):
+    """Who looks has opened the old journal, and asks for its lock when the writer has let that go."""
+    journal = Journal.create(tmp_path / "one.journal", "id-1")
+    flock = fcntl.flock
+
+    def late(descriptor, operation):
+        monkeypatch.setattr(fcntl, "flock", flock)
+        journal.restart("id-1", journal.end, journal.number)
+        flock(descriptor, operation)
+
+    monkeypatch.setattr(fcntl, "flock", late)
+    assert holder(tmp_path / "one.journal").pid == os.getpid()
+    journal.close(remove=True)
+
+
 def test_no_descriptor_is_left_open_by_one_who_is_turned_away(tmp_path, monkeypatch):
     monkeypatch.setattr(module, "_TRIES", 1)
     journal = Journal.create(tmp_path / "one.journal", "id-1")
