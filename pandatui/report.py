@@ -30,6 +30,7 @@ OK, USAGE, DIVERGED, SOME_FAILED, INTERNAL = 0, 2, 6, 7, 70
 SIGNALS = (signal.SIGTERM, signal.SIGHUP, signal.SIGQUIT, signal.SIGINT)
 _NO_VIEW = View(buckets=1)
 _TICK = 0.2  # seconds
+_LONG_LOAD = 1.0  # seconds
 _CLEAR = "\r\x1b[2K"
 _SHOWN = 20  # classes and columns listed by name
 
@@ -68,7 +69,7 @@ def _unread(error: OSError) -> bool:
 
 
 class LoadProgress:
-    """Shows what a long load is doing, once it has taken more than a second."""
+    """Shows, a line a second, what a long load is doing."""
 
     def __init__(self, clock: Callable[[], float] = time.monotonic) -> None:
         self._clock = clock
@@ -77,7 +78,7 @@ class LoadProgress:
 
     def __call__(self, what: str, fraction: float) -> None:
         now = self._clock()
-        if now - self._start < 1 or (now - self._shown < 1 and fraction < 1):
+        if now - self._start < _LONG_LOAD or (now - self._shown < 1 and fraction < 1):
             return
         self._shown = now
         say(f"{what} {fraction:.0%}")

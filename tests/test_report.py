@@ -30,14 +30,19 @@ class Clock:
         return self.times.pop(0)
 
 
-def test_a_load_that_is_quick_shows_nothing(capsys):
+@pytest.fixture
+def long_load(monkeypatch):
+    monkeypatch.setattr(report, "_LONG_LOAD", 1.0)
+
+
+def test_a_load_that_is_quick_shows_nothing(capsys, long_load):
     progress = report.LoadProgress(Clock(0, 0.5, 0.99))
     progress("reading", 0.5)
     progress("reading", 1.0)
     assert capsys.readouterr() == ("", "")
 
 
-def test_a_long_load_shows_a_line_a_second_and_the_end(capsys):
+def test_a_long_load_shows_a_line_a_second_and_the_end(capsys, long_load):
     progress = report.LoadProgress(Clock(10, 10.5, 11.1, 11.5, 12.2, 12.3))
     for fraction in (0.1, 0.2, 0.3, 0.4, 1.0):
         progress("reading \x1b[31mx", fraction)

@@ -192,14 +192,13 @@ def open_study(store: Store, ready: Ready, name: str | None = None) -> Opened:
         identity = Identity(name, str(uuid.uuid4()), created, asked, data_record(ready.dataset))
         study = ready.study()
         journal = Journal.create(journal_path(path), identity.id)
+        _tidy(path)
         return _begun(Keeper(study, store, identity, journal), study, (), new=True)
     found = _checked(path, asked)
     journal, contents, torn = Journal.reopen(journal_path(path), found.id)
     try:
         found = _checked(path, asked)  # as it is now that nobody else writes it
-        for each in belongings(path):  # what a killed save has left
-            if each.suffix == ".tmp":
-                each.unlink(missing_ok=True)
+        _tidy(path)
         study = restored(merged(found, contents.records))
     except BaseException:
         journal.close(remove=False)
@@ -210,6 +209,13 @@ def open_study(store: Store, ready: Ready, name: str | None = None) -> Opened:
     if found.status == "finished" and study.over:
         return Opened(study, keeper, notes)
     return _begun(keeper, study, notes, new=False)
+
+
+def _tidy(path: Path) -> None:
+    """Take away what a killed save has left; for the one who has the lock."""
+    for each in belongings(path):
+        if each.suffix == ".tmp":
+            each.unlink(missing_ok=True)
 
 
 def finished_study(store: Store, ready: Ready, name: str | None = None) -> Study | None:

@@ -16,6 +16,7 @@ import signal
 import subprocess
 import sys
 import threading
+import time
 import unicodedata
 from collections import Counter
 from collections.abc import Callable
@@ -36,6 +37,20 @@ PERCENT = {"the app": 34, "a resumed run": 16, "a long run": 3}  # of the kills;
 STRINGS = int(os.environ.get("PANDATUI_STRINGS", "12"))
 LONG = 120.0  # seconds: only a failure waits so long
 START = 0.6  # seconds that a command takes, about, until its session is there
+
+# the program dies when its run has come to this step
+DIES = """
+import os, signal, sys
+from pandatui.training.run import Run
+at, step = int(sys.argv.pop(1)), Run.step
+def until(self, *seconds):
+    if self.steps == at:
+        os.kill(os.getpid(), signal.SIGKILL)
+    return step(self, *seconds)
+Run.step = until
+from pandatui.__main__ import main
+main()
+"""
 
 _seen: dict[str, Counter[str]] = {}
 
@@ -70,8 +85,10 @@ class Campaign:
 
     # -- killing -----------------------------------------------------------------------------------------
 
-    def command(self, *arguments: str) -> list[str]:
-        return [sys.executable, "-m", "pandatui", *arguments, "--sessions", str(self.store.folder)]
+    def command(self, *arguments: str, dies_at: int | None = None) -> list[str]:
+        """A command of the program, or of one that kills itself at a step."""
+        program = ["-m", "pandatui"] if dies_at is None else ["-c", DIES, str(dies_at)]
+        return [sys.executable, *program, *arguments, "--sessions", str(self.store.folder)]
 
     def killed(self, command: list[str], path: Path, after: float, stop: float | None = None) -> list[str]:
         """Start it, and kill it so many seconds after it has written its session (or before); what it said.
@@ -91,7 +108,9 @@ class Campaign:
             else:
                 while process.poll() is None and not (path.exists() and path.stat().st_mtime_ns > before):
                     tick.wait(0.001)
-                tick.wait(after)
+                end = time.monotonic() + after
+                while process.poll() is None and (left := end - time.monotonic()) > 0:
+                    tick.wait(min(left, 0.02))
             if stop is not None and process.poll() is None:
                 process.send_signal(signal.SIGTERM)
                 tick.wait(stop)

@@ -125,7 +125,6 @@ def test_wild_configurations(
             nudge = run.events[-1]  # with decay the rate in use is no longer the one it began with
             assert nudge.after == pytest.approx(max(1e-6, nudge.before / 2))
     print(fates)
-    assert WILD < 8 or fates["finished"] < WILD, "not wild enough to show anything"
 
 
 @pytest.mark.parametrize("optimizer", ["momentum", "adam", "rmsprop", "sgd"])

@@ -8,6 +8,7 @@ from __future__ import annotations
 import os
 import random
 import shutil
+from itertools import pairwise
 
 import pytest
 from msgspec.structs import replace
@@ -15,7 +16,7 @@ from msgspec.structs import replace
 from pandatui.search import shelf
 from pandatui.search.cohort import lend
 from pandatui.search.engines import Inline
-from pandatui.search.keeper import open_study
+from pandatui.search.keeper import Keeper, open_study
 from pandatui.search.ledger import merged as study_with
 from pandatui.search.race import Race
 from pandatui.search.setup import prepare as prepare_study
@@ -159,13 +160,15 @@ def test_in_a_checkpoint(left, monkeypatch):
 
 
 @pytest.fixture
-def raced(tmp_path):
+def raced(tmp_path, monkeypatch):
     """A study as a kill leaves it: its file from the start, all that has ended in its journal."""
     spec = Spec(run=RunOptions(data="xor", hidden=(4,), epochs=2), trials=6, rounds=2)
     ready = prepare_study(spec)
     lend(ready.dataset, ready.base)
     opened = open_study(Store(tmp_path / "racing"), ready, "one")
-    Race(opened.study, ready.dataset, Inline(), opened.keeper).run()
+    with monkeypatch.context() as patch:
+        patch.setattr(Keeper, "save", lambda self, status="running": None)
+        Race(opened.study, ready.dataset, Inline(), opened.keeper).run()
     shutil.copytree(tmp_path / "racing", tmp_path / "killed")
     opened.keeper.close()
     return tmp_path / "killed" / "one.study.json"
@@ -191,6 +194,8 @@ def test_in_the_journal_of_a_study(raced):
     journal = journal_path(raced)
     file, records = shelf.read(raced)[0], read_journal(journal).records
     shown = [study_with(file, records[:n]) for n in range(len(records) + 1)]
+    assert all(one != other for one, other in pairwise(shown[1:]))  # the first says who writes
+    assert len(shown) > 4
     for raw in flipped(journal.read_bytes(), "journal of a study"):
         journal.write_bytes(raw)
         assert shelf.look(raced).study in shown[:-1]

@@ -37,7 +37,7 @@ APP = ("--data", "xor", "--hidden", "6", "--decay", "0.01", "--epochs", "80", "-
 KEYS = ["A", "A", "a", "a", "b", "B", "D", "d", "u", "u", "U", "x", "  ", "\x13"]  # ctrl+s saves
 # what the message line says of what is on record, in one piece of text between two commands to the terminal
 SAID = re.compile(
-    rb"(?:paused: )?(?:learning rate|momentum|decay) [^\x1b]*?, in use from [a-z, ]*[\d,]+(?![\d,])"
+    rb"(?:paused: )?(?:learning rate|momentum|decay) [^\x1b]*?, in use from [a-z, ]*[\d,]+(?=[^\d,])"
     rb"|went back [\d,]+ steps?, to step [\d,]+\. U takes it back\."
     rb"|took that back: step [\d,]+ again"
 )
@@ -103,7 +103,7 @@ def pressed_and_killed(kills, number: int, path: Path) -> set[str]:
                 if not at_a_word:
                     break
                 words = words or len(said(terminal.shown)) + 1
-                if len(said(terminal.shown)) >= words or now - since > LASTS + 1:
+                if len(said(terminal.shown)) >= words:
                     break
             terminal.read(min(0.002, due - now) if path.exists() else 0.002)
     finally:

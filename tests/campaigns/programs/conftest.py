@@ -29,6 +29,7 @@ ATTACKS = int(os.environ.get("PANDATUI_KILLS", "4"))
 SEED = os.environ["PANDATUI_SEED"]
 LONG = 60.0  # seconds: only a failure waits so long
 PROGRAM = str(Path(sys.executable).with_name("pandatui"))
+_LAST = b"<that was all>"
 _PRIVATE = re.compile(r"\x1b\[[>?][0-9;$]*[a-zA-Z]")  # pyte takes some of them for text
 # makes the terminal its own, so that the kernel sends it what a person's terminal would
 _OWN = (
@@ -190,6 +191,9 @@ class Terminal:
             self.until(lambda: self.process.poll() is not None, "the end")
             while self.read():
                 pass
+            os.write(self._slave, _LAST)  # what it has said may still be on its way; this comes behind it
+            self.until(lambda: _LAST in self.shown, "its last words")
+            self.shown = self.shown.replace(_LAST, b"")
             code = self.process.returncode
         return code if code >= 0 else 128 - code
 
@@ -209,8 +213,8 @@ class Terminal:
         """The processes of its session that live, itself among them."""
         return family(self.process.pid)
 
-    def orphans(self, seconds: float = 5.0) -> list[int]:
-        """The processes that are left so many seconds after its end."""
+    def orphans(self, seconds: float = 15.0) -> list[int]:
+        """The processes that are left so many seconds after its end: five, and ten for a machine that stands."""
         end = time.monotonic() + seconds
         while (left := self.family()) and time.monotonic() < end:
             select.select([], [], [], 0.01)

@@ -85,14 +85,13 @@ def test_resized_without_end_while_training(attacks: Any) -> None:
     terminal.resize(118, 33)
     since = len(terminal.shown)
     terminal.says("what happened", since)
+    terminal.until(lambda: look(found.folder / "one.json").session.steps, "a step on record")
     terminal.type("q")
     assert terminal.ends() == 0, terminal.shown[-2000:]
     assert terminal.restored
     assert not terminal.broken
     stored = look(found.folder / "one.json")
     assert (stored.warning, stored.edited, stored.holder, stored.status) == ("", False, None, "stopped")
-    assert stored.session is not None
-    assert stored.session.steps > 0
 
 
 # the first time that the size is (60, 10), it changes after it has been read and before it has been heard
@@ -110,12 +109,11 @@ os.get_terminal_size = size
 
 def test_of_two_sizes_the_newer_one_holds(attacks: Any, tmp_path: Path) -> None:
     (tmp_path / "sitecustomize.py").write_text(BETWEEN)
-    terminal = attacks("resizes").terminal(*ENDLESS, PYTHONPATH=path_with(tmp_path))
-    terminal.says("what happened")
-    terminal.read_for(0.5)  # the rest of the first frames
+    terminal = attacks("resizes").terminal(*ENDLESS, size=(100, 30), PYTHONPATH=path_with(tmp_path))
+    terminal.says("train")
     terminal.resize(60, 10)
     terminal.until(lambda: os.get_terminal_size(terminal.master) == (118, 33), "the other size")
-    terminal.says("\x1b[33;", len(terminal.shown))  # the last row
+    terminal.until(lambda: re.search(rb"\x1b\[33;\d+H", terminal.shown), "the last row")
     terminal.type("q")
     assert terminal.ends() == 0
 

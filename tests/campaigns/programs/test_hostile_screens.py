@@ -13,6 +13,7 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+import pyte
 import pytest
 
 from pandatui.sessions.schema import integrity_of
@@ -25,6 +26,8 @@ PATIENCE = 3.0  # seconds for a key to be answered
 TRIES = 20  # times that it is pressed
 # What Textual sends of its own: colours, places and modes, and the shape of the pointer.
 CONTROL = re.compile(rb"\x1b\[[0-?]*[ -/]*[@-~]|\x1b\]22;[a-z]*\x07")
+PRIVATE = re.compile(rb"\x1b\[[>?][0-9;$]*[a-zA-Z]")  # pyte takes some of them for text
+UNFINISHED = re.compile(rb"\x1b(\[[0-?]*[ -/]*)?$|\x1b\][^\x07]*$")
 DOWN, ENTER, LIST, DELETE = "\x1b[B", "\r", "\x0f", "\x1b[3~"
 ESCAPE = "\x1b[27u"  # which is not taken for the start of something else
 
@@ -48,7 +51,9 @@ class Shown:
 
     def __init__(self, found: Any, *arguments: str) -> None:
         self.terminal = found.terminal(*arguments, size=(140, 45))
-        self._since = 0
+        self._since = self._drawn = 0
+        self._screen = pyte.Screen(140, 45)
+        self._stream = pyte.ByteStream(self._screen)
 
     def press(self, keys: str, *words: str) -> None:
         self._since = len(self.terminal.shown)
@@ -61,11 +66,27 @@ class Shown:
         if not words:
             self.terminal.until(lambda: len(self.terminal.shown) > self._since, "anything")
 
-    def until(self, keys: str, condition: Callable[[], object], what: str) -> None:
+    def leave(self, words: str) -> None:
+        """Press escape, and wait until what says these words is no longer on the screen: then it takes no keys."""
+        self.terminal.until(lambda: words in self._picture(), repr(words))
+        self.terminal.type(ESCAPE)
+        self.terminal.until(lambda: words not in self._picture(), f"{words!r} to go")
+
+    def _picture(self) -> str:
+        """The screen as it is now; while half a command to it has come, as it was."""
+        new = self.terminal.shown[self._drawn :]
+        if not UNFINISHED.search(new):
+            self._drawn += len(new)
+            self._stream.feed(PRIVATE.sub(b"", new))
+        return "\n".join(self._screen.display)
+
+    def until(
+        self, keys: str, condition: Callable[[], object], what: str, patience: float = PATIENCE
+    ) -> None:
         """Press them, and again after a while: a screen that is just closing may have taken the first."""
         for _ in range(TRIES):
             self.terminal.type(keys)
-            end = time.monotonic() + PATIENCE
+            end = time.monotonic() + patience
             while time.monotonic() < end:
                 if condition():
                     return
@@ -138,16 +159,19 @@ def test_sessions_records_comparisons_and_a_race(attacks: Any, strangers: Any) -
             shown.press(DOWN)
         for keys, asked in (("n", "Note on"), ("R", "New name of"), (DELETE, "for good")):
             shown.press(keys, asked)
-            shown.press(ESCAPE, "preview")
+            shown.leave(asked)
         shown.press("/", "all again")
         shown.press("two", "1 of")
-        shown.until(ENTER, lambda t=shown.terminal: b"leaderboard" in t.shown, "the race")
+        shown.press(ENTER)  # from the filter to the list, which is not told by any word
+        while shown.terminal.read(0.3):
+            pass
+        shown.until(ENTER, lambda t=shown.terminal: b"leaderboard" in t.shown, "the race", 20.0)
         for _ in range(3):
             shown.press(DOWN)
         shown.press(ENTER, "Adopt trial")
-        shown.press(ESCAPE, "leaderboard")
+        shown.leave("Adopt trial")
         shown.press("e", "low, or choices")
-        shown.press(ESCAPE, "leaderboard")
+        shown.leave("low, or choices")
         shown.ends_harmless(strangers, strings)
         found.seen["strings"] += len(strings)
 

@@ -281,7 +281,7 @@ def test_the_clock_moved_by_days(attacks: Any, moved: dict[str, str]) -> None:
     for number in range(REPEATS):
         name = f"pressed-{number}"
         began = time.monotonic()
-        t = found.terminal(*OPTIONS, "--epochs", "1000", "--pace", "40", "--name", name, **moved)
+        t = found.terminal(*OPTIONS, "--epochs", "1000000", "--pace", "40", "--name", name, **moved)
         t.says("train")
         for keys, words in PRESSED:
             since = len(t.shown)
@@ -296,7 +296,8 @@ def test_the_clock_moved_by_days(attacks: Any, moved: dict[str, str]) -> None:
         seconds = [event.seconds for event in stored.session.events]
         assert seconds == sorted(seconds)
         assert 0 <= seconds[0] <= stored.session.seconds <= took
-        assert [event.nudge for event in stored.session.events if event.kind == "nudge"] == [1, 1, 2]
+        nudges = [event.nudge for event in stored.session.events if event.kind == "nudge"]
+        assert nudges in ([1, 1, 2], [1, 2, 3])  # two seconds apart two presses are two nudges
         assert away(stored.session) > timedelta(hours=23)
         assert found.answer("replay", name, "--verify").returncode == 0
         found.seen["records under a moved clock that verify"] += 1

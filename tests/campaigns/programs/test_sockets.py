@@ -62,7 +62,7 @@ def test_it_is_seen_when_something_listens() -> None:
 def test_no_sockets(attacks: Any) -> None:
     found = attacks("sockets")
     seconds = 0.5 * max(1, found.count / 6)
-    raced = ("--data", "moons", "--hidden", "8", "--epochs", "4000")
+    raced = ("--data", "moons", "--hidden", "8", "--epochs", "1000000")
     programs = {
         "train": (("train", *raced), ""),
         "batch": (("batch", *raced, "--trials", "40", "--workers", "2"), ""),
@@ -138,7 +138,7 @@ def test_with_a_scheduler_only_that_is_spoken_to(attacks: Any, tmp_path: Path) -
         address = dask("scheduler", "Scheduler at:", "--port", "0").split()[-1]
         dask("worker", "Registered to:", address, "--nworkers", "1", "--nthreads", "1")
         asked = f"0100007F:{int(address.rpartition(':')[2]):04X}"
-        run = ("--data", "moons", "--hidden", "8", "--epochs", "4000", "--trials", "40")
+        run = ("--data", "moons", "--hidden", "8", "--epochs", "1000000", "--trials", "40")
         terminal = found.terminal("batch", *run, "--scheduler", address)
         terminal.until(lambda: [*found.folder.glob("*.study.json")], "its record")
         end = time.monotonic() + 0.5 * max(1, found.count / 6)

@@ -93,14 +93,14 @@ def as_it_was(session: Path, raw: bytes) -> None:
 
 def test_two_go_on_with_one_session(attacks: Any) -> None:
     found = attacks("two on one session")
-    alone = found.answer("train", *RUN, "--epochs", "36", "--json", "--name", "alone")
+    alone = found.answer("train", *RUN, "--epochs", "400", "--json", "--name", "alone")
     wanted = json.loads(alone.stdout)
     assert found.answer("train", *RUN, "--epochs", "4", "--name", "shared").returncode == 0
     shared = found.folder / "shared.json"
     raw = shared.read_bytes()
     for _ in range(max(2, found.count // 3)):
         as_it_was(shared, raw)
-        go_on = ("resume", "shared", "--epochs", "36", "--headless", "--json")
+        go_on = ("resume", "shared", "--epochs", "400", "--headless", "--json")
         ends = both(found, go_on, go_on)
         told_apart(found, ends)
         stored = look(shared)
@@ -152,6 +152,8 @@ def test_the_app_and_resume_go_on_with_one_session(attacks: Any) -> None:
                     assert app.ends() == 0
                     found.seen["the app writes"] += 1
                 else:
+                    # till then a signal is not heard
+                    app.until(lambda: look(shared).status == "running", "the other to train")
                     assert look(shared).holder.pid == headless.pid
                     status, err = app.ends(), app.shown.decode()
                     headless.terminate()
