@@ -123,9 +123,10 @@ def race(running: Race, engine: Engine, keeper: Keeper, signals: Signals, *, eve
             done.set()
 
     thread = threading.Thread(target=run, name="pandatui-race", daemon=True)
+    pace, told = Pace(running.study, time.monotonic()), len(running.study.rounds)
     try:
         thread.start()
-        _follow(running, keeper, done, signals.caught, every)
+        _follow(running, keeper, done, signals.caught, every, pace, told)
         thread.join()
     finally:
         engine.close(now=bool(signals.caught or failure))
@@ -134,13 +135,20 @@ def race(running: Race, engine: Engine, keeper: Keeper, signals: Signals, *, eve
 
 
 def _follow(
-    running: Race, keeper: Keeper, done: threading.Event, caught: Sequence[int], every: float
+    running: Race,
+    keeper: Keeper,
+    done: threading.Event,
+    caught: Sequence[int],
+    every: float,
+    pace: Pace,
+    told: int,
 ) -> None:
-    """Show progress until the race is over: a bar on a terminal, lines elsewhere."""
+    """Show progress until the race is over: a bar on a terminal, lines elsewhere.
+
+    `pace` and `told`, the rounds that need not be told any more, are from before it began.
+    """
     terminal = sys.stderr.isatty()
-    began = shown = time.monotonic()
-    with running.lock:
-        pace, told = Pace(running.study, began), len(running.study.rounds)
+    shown = time.monotonic()
     over, leaving, problem = False, False, ""
     while not over:
         over = done.wait(_TICK)

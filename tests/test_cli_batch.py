@@ -513,7 +513,7 @@ def undisturbed(tmp_path_factory):
     return results(json.loads(out))
 
 
-# the program holds at the first thing that halving decides, as ctrl-z would hold it, with most of its trials to go
+# the program holds at the first thing that halving decides, as ctrl-z would hold it: most trials are to come
 HELD = """
 import os, signal
 from pandatui.search.keeper import Keeper

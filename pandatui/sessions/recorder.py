@@ -178,7 +178,8 @@ class Recorder:
         due = time.monotonic() + PERIOD
         while not self._closing:
             asked = self._wanted.wait(max(0.0, min(TICK, due - time.monotonic())))
-            self._wanted.clear()
+            if asked:  # else it may have been asked since
+                self._wanted.clear()
             if self._closing:
                 return
             began = time.monotonic()

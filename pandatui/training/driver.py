@@ -57,7 +57,7 @@ class Driver:
         self._seconds = seconds
         self._running_since: float | None = None
         self._last_press: tuple[str, float] | None = None
-        self._due = 0.0
+        self._due, self._due_at = 0.0, pace  # when the next step is due, and at what pace: its thread's alone
         self.companions = Companions()  # to be spoken to between two steps alone: by `ask`
         self._speed_mark = (0.0, 0)
         self._speed = 0.0
@@ -124,7 +124,6 @@ class Driver:
     def set_pace(self, pace: float | None) -> None:
         """Epochs a second from now on, None for as fast as it goes. It never changes a bit."""
         self._pace = pace
-        self._due = self._clock()
         self._wake.set()
 
     @property
@@ -222,14 +221,17 @@ class Driver:
 
     def _until_due(self) -> float:
         """Seconds until the next step is due at this pace; counts the step as taken when it is."""
-        if self._pace is None:
+        pace = self._pace  # another thread may set it meanwhile
+        if pace is None:
             return 0.0
         now = self._clock()
+        if pace != self._due_at:
+            self._due, self._due_at = now, pace
         rest = self._due - now
         if rest > 0:
             return rest
         run = self._run
-        interval = 1 / (self._pace * run.batches.steps_per_epoch(int(run.knobs["batch_size"])))
+        interval = 1 / (pace * run.batches.steps_per_epoch(int(run.knobs["batch_size"])))
         self._due = max(self._due + interval, now - _CATCH_UP)
         return 0.0
 

@@ -1,7 +1,7 @@
 """Killed at any moment: every session can be read, goes on, and ends as if nothing had happened.
 
-Each kill is a SIGKILL to a training process of its own: in the first second, in the middle, or as it saves. The
-clock has most of them; every fourth comes at a step.
+Each kill is a SIGKILL to a training process of its own: in the first second, in the middle, or as it saves.
+Most come by the clock, every fourth at a step.
 """
 
 from __future__ import annotations

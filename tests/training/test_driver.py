@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import threading
 from concurrent.futures import ThreadPoolExecutor
 
@@ -118,15 +119,17 @@ def test_commands_sent_before_the_start_come_before_the_first_step(new_run, driv
 
 def test_a_command_is_carried_out_between_steps_and_bears_on_the_next(new_run, drive):
     """While it trains at full pace; re-run by hand, the same nudge at the same step gives the same bits."""
-    driver, heard = drive(new_run(epochs=400))
+    driver, heard = drive(new_run(epochs=1_000_000))
     driver.start()
     heard.wait(EpochDone, 20)
     driver.send(Nudge("learning_rate", times=0.5))
-    heard.wait(Finished)
+    heard.wait(Recorded)
     (event,) = heard.events()
-    assert 100 < event.step <= 2001
-    again = new_run(epochs=400)
-    while again.ready:
+    assert event.step > 100
+    heard.wait(EpochDone, event.step // 5 + 1)  # so that it bears on a step
+    assert driver.close(LONG)
+    again = new_run(epochs=1_000_000)
+    while again.steps < driver.ask(lambda run: run.steps).result(LONG):
         if again.steps + 1 == event.step:
             again.apply(Nudge("learning_rate", to=event.after))
         again.step()
@@ -151,6 +154,39 @@ def test_a_slow_pace_waits_and_a_change_of_it_is_heard_at_once(new_run, drive):
     heard.wait(Finished)
 
 
+@pytest.mark.parametrize("call", range(1, 9))
+def test_the_pace_is_changed_while_the_thread_works_out_when_the_next_step_is_due(new_run, drive, call):
+    calls = itertools.count(1)
+
+    def clock():
+        if next(calls) == call:
+            driver.set_pace(None)
+        return 1000.0
+
+    driver, heard = drive(new_run(), pace=1e-6, clock=clock)
+    driver.start()
+    driver.ask(lambda run: None).result(LONG)
+    for _ in range(call):
+        assert driver.seconds == 0
+    heard.wait(Finished)
+    assert driver.failure is None
+
+
+def test_the_pace_that_is_set_last_holds(new_run, drive, monkeypatch):
+    """Also when it is set just before the thread notes when the next step is due at the one before."""
+    run = new_run()
+    driver, heard = drive(run, pace=1e-6)
+    per_epoch = type(run.batches).steps_per_epoch
+
+    def late(batches, size):
+        driver.set_pace(1e9)
+        return per_epoch(batches, size)
+
+    monkeypatch.setattr(type(run.batches), "steps_per_epoch", late)
+    driver.start()
+    heard.wait(Finished)
+
+
 def test_no_step_is_made_up_for_after_a_pause(new_run, drive):
     """Held at five steps a second by a clock that stands, a pause of an hour is followed by one step."""
     clock = Clock()
@@ -172,16 +208,15 @@ def test_running_time_stands_while_paused(new_run, drive):
     driver, heard = drive(new_run(), pace=1e-6, clock=clock)
     assert driver.seconds == 0
     driver.start()
-    driver.ask(lambda run: None).result(LONG)
-    driver.ask(lambda run: None).result(LONG)
+    while not driver.ask(lambda run: run.steps).result(LONG):
+        pass
     clock.now += 7
     assert driver.seconds == 7
     driver.send(Pause())
     heard.wait(Recorded)
     assert driver.ask(lambda run: run.events[-1].seconds).result(LONG) == 7
-    driver.send(Note("asked once more, so that the clock stands"))
-    heard.wait(Recorded, 2)
-    driver.ask(lambda run: None).result(LONG)
+    while driver._running_since is not None:
+        driver.ask(lambda run: None).result(LONG)
     clock.now += 100
     assert driver.seconds == 7
 

@@ -214,7 +214,7 @@ class Terminal:
         return family(self.process.pid)
 
     def orphans(self, seconds: float = 15.0) -> list[int]:
-        """The processes that are left so many seconds after its end: five, and ten for a machine that stands."""
+        """The processes that are left some seconds after its end: five, and ten for a machine that stands."""
         end = time.monotonic() + seconds
         while (left := self.family()) and time.monotonic() < end:
             select.select([], [], [], 0.01)

@@ -67,7 +67,7 @@ class Shown:
             self.terminal.until(lambda: len(self.terminal.shown) > self._since, "anything")
 
     def leave(self, words: str) -> None:
-        """Press escape, and wait until what says these words is no longer on the screen: then it takes no keys."""
+        """Press escape, and wait until what says these words is no longer on the screen, nor takes keys."""
         self.terminal.until(lambda: words in self._picture(), repr(words))
         self.terminal.type(ESCAPE)
         self.terminal.until(lambda: words not in self._picture(), f"{words!r} to go")
