@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import fcntl
 import os
 import signal
 import subprocess
@@ -78,16 +79,19 @@ def test_nobody_holds_what_is_not_there(tmp_path):
     assert holder(tmp_path / "no.journal") is None
 
 
-def test_a_look_in_passing_does_not_turn_an_owner_away(tmp_path):
+def test_a_look_in_passing_does_not_turn_an_owner_away(tmp_path, monkeypatch):
     """A reader holds a shared lock for an instant; whoever wants to write waits for that."""
-    import fcntl
-    import threading
-
     path = tmp_path / "a.journal"
     path.touch()
     descriptor = os.open(path, os.O_RDONLY)
     fcntl.flock(descriptor, fcntl.LOCK_SH)
-    timer = threading.Timer(0.02, os.close, [descriptor])
-    timer.start()
+    waits = []
+
+    def wait(seconds):
+        waits.append(seconds)
+        if len(waits) == 3:
+            os.close(descriptor)
+
+    monkeypatch.setattr(module.time, "sleep", wait)
     Journal.create(path, "x").close(remove=True)
-    timer.join()
+    assert len(waits) == 3

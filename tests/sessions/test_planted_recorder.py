@@ -161,6 +161,7 @@ def test_a_journal_is_not_cut_for_a_file_that_was_not_written(scene, monkeypatch
 def test_stretches_that_were_left_before_are_kept_when_it_goes_on(scene):
     recorder, driver = scene
     recorder.start()
+    rest(recorder)
     run = driver.ask(lambda run: run).result()
     store, path = Store(Path(recorder.path).parent), Path(recorder.path)
     left = []
@@ -178,6 +179,7 @@ def test_stretches_that_were_left_before_are_kept_when_it_goes_on(scene):
         resumed = resume(store, path)
         recorder, driver = resumed.recorder, resumed.driver
         recorder.start()
+        rest(recorder)
         run = driver.ask(lambda run: run).result()
     driver.close(LONG)
     recorder.close(evaluate=False)

@@ -31,6 +31,9 @@ def killed(tmp_path):
     driver = Driver(Run(*prepare(RunOptions(data="xor", hidden=(4,), epochs=4))))
     recorder = Recorder(driver, alive, Identity.new("one"))
     recorder.start()
+    recorder._closing = True  # its thread rests; we are its thread
+    recorder._wanted.set()
+    recorder._thread.join()
     run = driver.ask(lambda run: run).result()
     driver._push(run.apply(Nudge("learning_rate", notches=1)))
     while run.steps < 9:

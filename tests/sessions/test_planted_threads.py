@@ -25,6 +25,9 @@ def stopped(tmp_path, monkeypatch):
     driver = Driver(Run(*prepare(RunOptions(data="xor", hidden=(6,), epochs=40))))
     recorder = Recorder(driver, store, Identity.new("one"))
     recorder.start()
+    recorder._closing = True  # its thread rests; we are its thread
+    recorder._wanted.set()
+    recorder._thread.join()
     run = driver.ask(lambda run: run).result()
     while run.steps < 100:
         driver._push(run.step())

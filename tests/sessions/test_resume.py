@@ -62,6 +62,9 @@ def killed(tmp_path):
         recorder = Recorder(driver, elsewhere, Identity.new(name, parent))
         made.append((driver, recorder))
         recorder.start()
+        recorder._closing = True  # its thread rests; we are its thread
+        recorder._wanted.set()
+        recorder._thread.join()
         store.prepare()
         live = driver.ask(lambda run: run).result()
         for step in do:
@@ -156,7 +159,7 @@ def test_a_nudge_is_on_disk_before_anybody_hears_of_it(tmp_path):
 
     def hear(fact):
         if isinstance(fact, Recorded):
-            found.append(recovered(store.path("one")).events[-1].id == fact.event.id)
+            found.append(fact.event.id in {event.id for event in recovered(store.path("one")).events})
 
     driver.subscribe(hear)
     recorder.start()

@@ -8,7 +8,7 @@ import socket
 import subprocess
 import sys
 import threading
-from contextlib import ExitStack, closing, contextmanager
+from contextlib import ExitStack, closing, contextmanager, suppress
 from functools import partial
 from pathlib import Path
 
@@ -50,9 +50,14 @@ def line_with(process: subprocess.Popen[str], words: str) -> str:
     """The next line of its log with these words."""
     for line in process.stderr:
         if words in line:
-            threading.Thread(target=process.stderr.read, daemon=True).start()  # lest the pipe is full
+            threading.Thread(target=drain, args=(process,), daemon=True).start()  # lest the pipe is full
             return line
     raise AssertionError(f"it ended before it said {words!r}")
+
+
+def drain(process: subprocess.Popen[str]) -> None:
+    with suppress(ValueError):  # closed already
+        process.stderr.read()
 
 
 class Running:
@@ -156,7 +161,8 @@ def test_a_poison_trial_fails_alone(engine, moons, race, trainers, name):
 def test_a_scheduler_that_is_killed_is_an_error_and_no_wait(alone, begun, trainers, tmp_path, name):
     """While a slice is trained, and while what has come out of it is fetched."""
     alone.add_worker()
-    engine = Cluster(alone.address, patience=2)
+    engine = Cluster(alone.address, patience=LONG)
+    engine._client._timeout = 2  # what Dask waits for its scheduler to come back
     path, begun_by = begun
     go_on = tmp_path / "go on"
     os.mkfifo(go_on)
@@ -254,27 +260,33 @@ def test_a_worker_that_joins_later_is_refused_by_its_first_slice(alone, tmp_path
     assert "has pandatui 0.0.9" in str(errors[0])
 
 
-def test_a_scheduler_without_workers_says_how_to_start_some(alone):
+def test_a_scheduler_without_workers_says_how_to_start_some(alone, monkeypatch):
+    wait = Cluster._await_workers
+    monkeypatch.setattr(Cluster, "_await_workers", lambda self, patience: wait(self, 0.5))  # nobody comes
     with pytest.raises(EngineError, match=r"no workers; start some with `dask worker tcp://"):
-        Cluster(alone.address, patience=2)
+        Cluster(alone.address, patience=LONG)
 
 
 @pytest.mark.parametrize("answer", [b"", b"SSH-2.0-OpenSSH_9.2\r\n" + bytes(100)], ids=["silent", "other"])
 def test_who_answers_otherwise_is_no_scheduler(answer):
     with socket.create_server(("127.0.0.1", 0)) as server:
         address = f"tcp://127.0.0.1:{server.getsockname()[1]}"
-        accepted = []
+        over = threading.Event()
 
         def reply():
-            accepted.append(server.accept()[0])
-            accepted[0].sendall(answer)
+            with ExitStack() as accepted:
+                while not over.is_set():
+                    it = accepted.enter_context(server.accept()[0])
+                    with suppress(OSError):  # it has gone
+                        it.sendall(answer)
 
         thread = threading.Thread(target=reply)
         thread.start()
         with pytest.raises(EngineError) as raised:
-            Cluster(address, patience=1)
+            Cluster(address, patience=LONG if answer else 1)
+        over.set()
+        socket.create_connection(server.getsockname()).close()
         thread.join()
-        accepted[0].close()
     why = "what answers there is no Dask scheduler" if answer else "no answer within 1 s"
     assert str(raised.value) == f"scheduler '{address}': not reached: {why}"
 

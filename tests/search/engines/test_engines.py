@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import random
 import select
@@ -22,7 +23,7 @@ from pandatui.search.engines import EngineError, Inline, Processes, WorkerDied, 
 
 HERE = Path(__file__).parent
 Children = Callable[[int], list[int]]
-SOON = 5  # seconds in which a worker is to be gone
+SOON = 20  # seconds in which a worker is to be gone: five, were the machine not busy
 LONG_CAMPAIGN = int(os.environ.get("PANDATUI_KILLS", "10")) > 10
 LONG = 60  # only a failure waits so long
 
@@ -220,14 +221,14 @@ def test_a_poison_trial_fails_alone(moons, trainers, name, engine, race):
         made.close(now=True)
 
 
-def killed_at_random(children: Children, every: float, over: threading.Event) -> int:
-    """Kill one worker after the other until it is over; how many."""
-    rng, killed = random.Random(1), 0
+def kill_at_random(children: Children, every: float, over: threading.Event, killed: list[int]) -> None:
+    """Kill one worker after the other until it is over."""
+    rng = random.Random(1)
     while not over.wait(every):
         if there := children(os.getpid()):
-            os.kill(rng.choice(there), signal.SIGKILL)
-            killed += 1
-    return killed
+            with contextlib.suppress(ProcessLookupError):
+                os.kill(pid := rng.choice(there), signal.SIGKILL)
+                killed.append(pid)
 
 
 @pytest.mark.campaign
@@ -236,15 +237,16 @@ def killed_at_random(children: Children, every: float, over: threading.Event) ->
 def test_a_worker_killed_every_other_second_costs_no_trial(moons, race, children):
     rates = np.geomspace(0.001, 0.9, 64).tolist()
     undisturbed = race(Inline(), moons, rates, epochs=2000)
-    engine, over = Processes(2), threading.Event()
+    engine, over, killed = Processes(2), threading.Event(), []
     with ThreadPoolExecutor(1) as thread:
-        killed = thread.submit(killed_at_random, children, 2.0, over)
+        killer = thread.submit(kill_at_random, children, 2.0, over, killed)
         try:
-            assert race(engine, moons, rates, epochs=2000) == undisturbed
+            while len(killed) < 5:
+                assert race(engine, moons, rates, epochs=2000) == undisturbed
         finally:
             over.set()
             engine.close(now=True)
-        assert killed.result() >= 5
+        killer.result()
 
 
 # -- whoever starts them -------------------------------------------------------------------------------------
@@ -267,6 +269,7 @@ for future in [engine.submit(engine_trainers.endless, sys.argv[2]) for _ in rang
 INTERRUPTED = """
 futures = [engine.submit(engine_trainers.patient, sys.argv[2:]) for _ in range(2)]
 try:
+    print("waits", flush=True)
     [future.result() for future in futures]
 except KeyboardInterrupt:
     print("interrupted", flush=True)
@@ -326,8 +329,9 @@ def test_an_interrupt_reaches_the_parent_alone(program, begun, tmp_path):
     with open(os.open(go_on, os.O_RDWR), "wb", buffering=0) as file:
         parent = program(INTERRUPTED, path, str(go_on))
         pids = begun_by(2)
+        assert [parent.stdout.readline() for _ in range(2)] == ["begins\n", "waits\n"]
         os.killpg(parent.pid, signal.SIGINT)
-        assert [parent.stdout.readline() for _ in range(2)] == ["begins\n", "interrupted\n"]
+        assert parent.stdout.readline() == "interrupted\n"
         file.write(b"..")
         said, complaints = parent.communicate(timeout=LONG)
     assert sorted(map(int, said.split())) == sorted(pids)
