@@ -626,7 +626,7 @@ def test_on_a_terminal_a_bar_and_still_only_json_on_stdout(tmp_path):
     assert list(json.loads(out)) == FIELDS
     text = shown.decode()
     assert all(words in text for words in wanted)
-    drawn = [line for line in text.split("\r") if " to go" in line]
+    drawn = [line for line in text.split("\r") if "━" in line]
     assert max(len(line.removeprefix("\x1b[2K")) for line in drawn) < 80
 
 
