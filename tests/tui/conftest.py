@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import time
+from collections import deque
 from collections.abc import AsyncIterator, Callable, Sequence
 from concurrent.futures import Future
 from contextlib import asynccontextmanager
@@ -11,7 +12,9 @@ from pathlib import Path
 from typing import Any, TypeVar
 
 import pytest
+from textual.app import App
 from textual.content import Content
+from textual.message_pump import MessagePump
 from textual.pilot import Pilot
 
 from pandatui.data import Dataset
@@ -28,6 +31,7 @@ from pandatui.tui.widgets.lines import Lines
 
 T = TypeVar("T")
 
+AGES = 1e6  # seconds: longer than any test
 HELD = 1e-9  # epochs a second: one step, then as good as none
 DEADLINE = 30.0  # seconds that a condition may take on a busy machine
 
@@ -52,10 +56,9 @@ class Stage:
 
     async def seen(self) -> None:
         """Until every message sent so far has been handled, by the app and by its screen."""
-        for pump in (self.app, self.app.screen):
-            handled = asyncio.Event()
-            pump.call_later(handled.set)
-            await asyncio.wait_for(handled.wait(), DEADLINE)
+        await handled(self.app)  # it hands a key on to what has the focus, and that to what it lies in
+        for node in (self.app.focused or self.app.screen).ancestors_with_self:
+            await handled(node)
 
     async def until(self, condition: Callable[[], T], what: str = "") -> T:
         """Look again and again until it holds; fail after the deadline."""
@@ -69,6 +72,11 @@ class Stage:
         """Until all these words are on the screen."""
         for each in words:
             await self.until(lambda each=each: each in self.screen(), f"for {each!r}")
+
+    def looked(self) -> bool:
+        """Whether the watch screen, where that is what is open, has seen its run."""
+        screen = self.app.screen
+        return not self.app.is_running or not isinstance(screen, WatchScreen) or screen._snapshot is not None
 
     def run(self, question: Callable[[Run], T]) -> T:
         """Ask the run, between two steps."""
@@ -97,15 +105,31 @@ class Stage:
         )
 
 
+async def handled(pump: MessagePump) -> None:
+    """Until every message that it has been sent so far has been handled."""
+    done = asyncio.Event()
+    if pump.call_later(done.set):  # else it has gone
+        await asyncio.wait_for(done.wait(), DEADLINE)
+
+
 @pytest.fixture(autouse=True)
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
-    """Pilot waits for the process to be idle, which a process that trains never is."""
+    """Pilot waits for the process to be idle, which a process that trains never is.
+
+    And on a machine that stands for a while two presses are still near each other, and words still there.
+    """
 
     async def at_once(*_: float, **__: float) -> None:
         await asyncio.sleep(0)
 
     monkeypatch.setattr("textual.pilot.wait_for_idle", at_once)
     monkeypatch.setattr("textual.app.wait_for_idle", at_once, raising=False)
+    monkeypatch.setattr("pandatui.training.driver.GESTURE_SECONDS", AGES)
+    monkeypatch.setattr("pandatui.tui.app.SECOND_PRESS", AGES)
+    monkeypatch.setattr("pandatui.tui.screens.watch.PATIENCE", DEADLINE)
+    monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", AGES)
+    for screen in ("run", "race", "compare"):
+        monkeypatch.setattr(f"pandatui.tui.screens.{screen}.MESSAGE_SECONDS", AGES)
     monkeypatch.setenv("LANG", "C.UTF-8")
     monkeypatch.delenv("LC_ALL", raising=False)
     monkeypatch.delenv("LC_CTYPE", raising=False)
@@ -144,6 +168,7 @@ def stage(folder: Path, dataset: Callable[..., Dataset]) -> Callable[..., Any]:
             played = Stage(app, pilot)
             await played.until(lambda: len(app.screen_stack) > 1 or app.return_code is not None)
             await pilot.pause()
+            await played.until(played.looked, "for the first look at the run")
             yield played
             if app.is_running:
                 app.finish(0)
@@ -186,7 +211,7 @@ class HeldEngine:
     workers = 2
 
     def __init__(self) -> None:
-        self.out: list[tuple[Future[Outcome], Train, Slice]] = []
+        self.out: deque[tuple[Future[Outcome], Train, Slice]] = deque()
         self.closed = False
 
     def submit(self, train: Train, work: Slice) -> Future[Outcome]:
@@ -196,8 +221,8 @@ class HeldEngine:
 
     def let_go(self) -> None:
         """Train what is out now."""
-        out, self.out = self.out, []
-        for future, train, work in out:
+        for _ in range(len(self.out)):
+            future, train, work = self.out.popleft()
             future.set_result(train(work))
 
     def died(self, error: BaseException) -> bool:

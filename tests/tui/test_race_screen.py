@@ -101,6 +101,8 @@ async def test_space_sends_nothing_out_until_it_goes_on(race: Any, held_engine: 
         await s.says("○ paused")
         held_engine.let_go()
         await s.until(lambda: any(e.epochs for e in view(s).trials))
+        await s.press("delete")  # which it hears when it has seen to what came back
+        await s.until(lambda: any(e.status == "stopped" for e in view(s).trials))
         assert not held_engine.out
         await s.press("space")
         await s.until(lambda: held_engine.out)
@@ -126,6 +128,7 @@ async def test_a_round_is_stopped_after_asking_and_the_next_waits_to_be_asked_fo
         await s.press("ctrl+r")
         await s.until(lambda: len(view(s).boxes) == 2)
         assert noted.rounds == [1, 2]
+        assert {status for _, status in noted.trials} == {"stopped"}
 
 
 async def test_the_next_round_asks_while_one_trains(race: Any, held_engine: Any) -> None:
@@ -196,7 +199,7 @@ async def test_a_race_that_fails_says_why_and_lets_go_of_everything(
 ) -> None:
     async with race() as s:
         await s.until(lambda: held_engine.out)
-        held_engine.out.pop(0)[0].set_exception(ValueError("no such data"))
+        held_engine.out.popleft()[0].set_exception(ValueError("no such data"))
         await s.until(lambda: noted.closed)
         await s.says("✖ stopped", "the race was stopped by an error: no such data")
         assert held_engine.closed

@@ -277,7 +277,9 @@ async def test_what_another_holds_or_was_edited_is_refused_in_words(
         await answered(s, "mine")
         await told(s, "no note: ")
         journal.close(remove=True)
-        path.write_text(path.read_text().replace("mind the gap", "mine the gap"))
+        edited = path.with_suffix(".new")
+        edited.write_text(path.read_text().replace("mind the gap", "mine the gap"))
+        edited.replace(path)  # at once: the list may be reading it
         await asked(s, "n", AskScreen)
         await answered(s, "mine")
         await told(s, "was edited")

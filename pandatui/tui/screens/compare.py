@@ -27,6 +27,7 @@ from pandatui.tui.widgets.titles import entitle
 
 AGAIN = 1.0  # seconds between looks at a run that goes on, at least
 REST = 20  # times as long as a look took, at least: it takes training's time
+MOST = 5.0  # seconds
 MESSAGE_SECONDS = 8
 _SHARED = {
     "left", "right", "nudge-left", "nudge-right", "home", "end",
@@ -106,7 +107,7 @@ read all of them at once. The table has the settings that are not the same in al
             self._session = session
             self._first = Compared.of(session)
         self.look_again()
-        self._rested = time.monotonic() + REST * (time.monotonic() - now)
+        self._rested = time.monotonic() + min(MOST, REST * (time.monotonic() - now))
 
     # -- what is shown -----------------------------------------------------------------------------------
 

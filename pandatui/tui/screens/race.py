@@ -31,6 +31,7 @@ from pandatui.tui.widgets.titles import entitle
 
 REFRESH = 0.25  # seconds
 REST = 10  # times as long as drawing took, at least: ten thousand trials leave the time to others
+MOST = 5.0  # seconds; what took longer than half a one was a machine that stood
 MESSAGE_SECONDS = 8
 
 
@@ -116,7 +117,7 @@ class RaceScreen(LivingScreen, inherit_bindings=False):
         self._drawn = state
         began = time.monotonic()
         self._show(view)
-        self._rested = time.monotonic() + REST * (time.monotonic() - began)
+        self._rested = time.monotonic() + min(MOST, REST * (time.monotonic() - began))
 
     def _show(self, view: RaceView) -> None:
         width = self.query_one("#status").size.width

@@ -1,6 +1,5 @@
 """The watch screen: one model that learns, and a person's hands on it."""
 
-import contextlib
 import time
 from collections.abc import Callable
 from concurrent.futures import Future
@@ -50,6 +49,7 @@ from pandatui.tui.screens.watch_keys import WATCH_HELP, WATCH_KEYS
 from pandatui.tui.throttle import Throttle
 
 LISTEN = 1.0  # seconds
+PATIENCE = 0.5  # seconds for the run to be looked at whole: in a longer step that is said
 
 
 class WatchScreen(RunScreen, inherit_bindings=False):
@@ -243,8 +243,11 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         """Ring where a race has found better or the cost has gone flat, behind other screens too."""
         racing, better = self._race(), ""
         if racing is not None:
-            with contextlib.suppress(TimeoutError):  # a long step
+            try:
                 panda = self.live.driver.snapshot(View(1.0, None, 2), timeout=0.1).best_dev_cost
+            except TimeoutError:  # a long step: as it was
+                better = self._rung[0]
+            else:
                 better = race_wording.better_words(racing.read(), panda)
         heard = better, self.live.beside.flat
         if any(now and now != before for now, before in zip(heard, self._rung, strict=True)):
@@ -301,7 +304,7 @@ class WatchScreen(RunScreen, inherit_bindings=False):
         driver, identity = self.live.driver, self.live.recorder.identity
 
         def now() -> Session:
-            return driver.ask(lambda run: record(run, identity, driver.seconds, None)).result(0.5)
+            return driver.ask(lambda run: record(run, identity, driver.seconds, None)).result(PATIENCE)
 
         self.post_message(CompareWanted(now))
 
