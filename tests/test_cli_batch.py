@@ -533,6 +533,8 @@ def held(folder, *more):
     """A study that is held half way through, until it gets SIGCONT."""
     process = start(folder, *more, program=("-c", HELD))
     try:
+        journal = folder / "mine.study.journal"
+        until(lambda: journal.exists() and b'"kind":"rung"' in journal.read_bytes())
         until(lambda: os.waitpid(process.pid, os.WNOHANG | os.WUNTRACED)[0])
         yield process
     finally:
