@@ -222,11 +222,11 @@ class Driver:
     def _until_due(self) -> float:
         """Seconds until the next step is due at this pace; counts the step as taken when it is."""
         pace = self._pace  # another thread may set it meanwhile
+        if pace != self._due_at:
+            self._due, self._due_at = self._clock(), pace
         if pace is None:
             return 0.0
         now = self._clock()
-        if pace != self._due_at:
-            self._due, self._due_at = now, pace
         rest = self._due - now
         if rest > 0:
             return rest
