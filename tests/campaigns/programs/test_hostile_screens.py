@@ -100,7 +100,8 @@ class Shown:
         assert self.terminal.restored
         assert not self.terminal.broken
         shown = self.terminal.shown
-        left = CONTROL.sub(b"", shown).decode()
+        # a key that comes as it leaves is echoed by the terminal, between the bytes of a sign, too
+        left = CONTROL.sub(b"", shown).decode(errors="replace")
         where = {repr(left[m.start() - 30 : m.start() + 60]) for m in re.finditer("[\x1b\x07]", left)}
         assert strangers.unclean(left) <= {hex(ord("\r"))}, where
         for each in strings:
