@@ -68,9 +68,12 @@ class Terminal:
         self.until(lambda: self.process.poll() is not None, "the end")
         while select.select([self.master], [], [], 0.05)[0]:
             self.read()
-        os.write(self.slave, LAST)  # what it has said may still be on its way; this comes behind it
-        self.until(lambda: self.raw.endswith(LAST), "its last words")
-        self.raw = self.raw.removesuffix(LAST)
+        end = time.monotonic() + DEADLINE
+        while LAST not in self.raw:  # what it has said may still be on its way; this comes behind it
+            assert time.monotonic() < end, "waited in vain for its last words"
+            os.write(self.slave, LAST)  # again: a late ctrl-c throws away what has not been read
+            self.read(1.0)
+        self.raw = self.raw.replace(LAST, b"")
         return self.process.returncode
 
     @property

@@ -191,8 +191,11 @@ class Terminal:
             self.until(lambda: self.process.poll() is not None, "the end")
             while self.read():
                 pass
-            os.write(self._slave, _LAST)  # what it has said may still be on its way; this comes behind it
-            self.until(lambda: _LAST in self.shown, "its last words")
+            end = time.monotonic() + LONG
+            while _LAST not in self.shown:  # what it has said may still be on its way; this comes behind it
+                assert time.monotonic() < end, "waited in vain for its last words"
+                os.write(self._slave, _LAST)  # again: a late ctrl-c throws away what has not been read
+                self.read(1.0)
             self.shown = self.shown.replace(_LAST, b"")
             code = self.process.returncode
         return code if code >= 0 else 128 - code
