@@ -116,7 +116,8 @@ async def handled(pump: MessagePump) -> None:
 def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pilot waits for the process to be idle, which a process that trains never is.
 
-    And on a machine that stands for a while two presses are still near each other, and words still there.
+    And on a machine that stands for a while two presses are still near each other, words still there, and a
+    look at the run shows it as it is.
     """
 
     async def at_once(*_: float, **__: float) -> None:
@@ -127,6 +128,7 @@ def busy(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr("pandatui.training.driver.GESTURE_SECONDS", AGES)
     monkeypatch.setattr("pandatui.tui.app.SECOND_PRESS", AGES)
     monkeypatch.setattr("pandatui.tui.screens.watch.PATIENCE", DEADLINE)
+    monkeypatch.setattr("pandatui.tui.screens.run.PATIENCE", 10.0)
     monkeypatch.setattr(App, "NOTIFICATION_TIMEOUT", AGES)
     for screen in ("run", "race", "compare"):
         monkeypatch.setattr(f"pandatui.tui.screens.{screen}.MESSAGE_SECONDS", AGES)

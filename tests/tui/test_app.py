@@ -287,6 +287,7 @@ async def test_keys_between_the_error_and_the_end_of_its_thread_are_answered(
     async with stage() as s:
         await s.until(lambda: s.steps == 1)
         s.app.live.driver.subscribe(hold)
+        monkeypatch.setattr("pandatui.tui.screens.run.PATIENCE", 0.1)  # for one who never answers
         monkeypatch.setattr(Run, "step", failing)
         s.app.live.driver.set_pace(None)
         try:

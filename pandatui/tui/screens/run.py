@@ -34,6 +34,7 @@ from pandatui.tui.widgets.titles import entitle
 
 REFRESH = 0.25  # seconds; at full pace every second time, which leaves training its share
 MESSAGE_SECONDS = 8
+PATIENCE = 0.1  # seconds for a look at the run: in a longer step the last one stays
 FIRST_SECONDS = 60  # what is said on opening may be long, and nobody may be looking yet
 
 
@@ -94,7 +95,7 @@ class RunScreen(LivingScreen, LookingScreen, inherit_bindings=False):
         first, last = self._look.window or (1.0, None)
         width = max(1, plot.size.width or self.size.width)  # hidden by a view it has none
         try:
-            snapshot = self.live.driver.snapshot(View(first, last, 2 * width), timeout=0.1)
+            snapshot = self.live.driver.snapshot(View(first, last, 2 * width), timeout=PATIENCE)
         except TimeoutError:  # a long step
             if self._snapshot is None:
                 return
